@@ -1,19 +1,18 @@
 //! `If-Match` and `If-None-Match` behind proxies, which change entity tags.
 
-use insula_tests::{Client, DemoFixture, Reply, Server};
+use insula_tests::{Client, OrgWithOwner, Reply, Server};
 use serde_json::json;
 
-use crate::members::membership;
+use crate::members::membership::{self, Team};
 
-const PROJECTS: &str = "/api/v1/organizations/acme/projects";
-const SETTINGS: &str = "/api/v1/organizations/acme/settings";
-const LOCK: &str = "/api/v1/organizations/acme/period-lock";
+const PROJECTS: &str = "/api/v1/organizations/{org}/projects";
+const SETTINGS: &str = "/api/v1/organizations/{org}/settings";
+const LOCK: &str = "/api/v1/organizations/{org}/period-lock";
 
-async fn acme() -> (Server, Client) {
-    let server = Server::start().await;
-    let owner = server.client().register("ada@example.com").await;
-    owner.create_organization("acme").await;
-    (server, owner)
+async fn acme() -> (OrgWithOwner, Client) {
+    let acme = OrgWithOwner::start().await;
+    let owner = acme.owner.clone();
+    (acme, owner)
 }
 
 /// What compressing proxies make of a tag, and what a client may make of it.
@@ -94,8 +93,7 @@ async fn what_is_unchanged_is_so_behind_a_proxy_too() {
 
 #[tokio::test]
 async fn a_member_and_a_role_are_changed_behind_a_proxy_too() {
-    let demo = DemoFixture::start().await;
-    let adam = demo.user("adam").await;
+    let adam = Team::start().await.adam;
     let path = membership::path(&adam, "mia").await;
     let tag = adam.get(&path).await.header("etag").unwrap().to_owned();
     let (member, user) = tag.trim_matches('"').split_once('.').unwrap();
@@ -108,7 +106,7 @@ async fn a_member_and_a_role_are_changed_behind_a_proxy_too() {
 
     let made = adam
         .post(
-            "/api/v1/organizations/demo/roles",
+            "/api/v1/organizations/{org}/roles",
             json!({ "name": "Clerk", "permissions": ["projects:read"] }),
         )
         .await;

@@ -1,21 +1,23 @@
 //! Cross-origin requests: only listed origins may send them and read the answers, with cookies.
 
-use insula_tests::{Browser, Client, Reply, Server};
+use std::sync::Arc;
+
+use insula_tests::{Browser, Client, OrgWithOwner, Reply, Server, SharedServer};
 use reqwest::header::HeaderName;
 use serde_json::json;
+use tokio::sync::OnceCell;
 
 const ME: &str = "/api/v1/users/me";
-const PROJECTS: &str = "/api/v1/organizations/acme/projects";
+const PROJECTS: &str = "/api/v1/organizations/{org}/projects";
 const CONSOLE: &str = "https://console.example";
 
-async fn start() -> Server {
-    let server = Server::builder()
+/// Where two origins are listed, and Ada has an organization.
+async fn start() -> OrgWithOwner {
+    static SHARED: OnceCell<Arc<Server>> = OnceCell::const_new();
+    let builder = Server::builder()
         .env("INSULA_PUBLIC_URL", "https://insula.example")
-        .env("INSULA_TRUSTED_ORIGINS", "https://console.example, http://localhost:5173")
-        .start()
-        .await;
-    server.client().register("ada@example.com").await.create_organization("acme").await;
-    server
+        .env("INSULA_TRUSTED_ORIGINS", "https://console.example, http://localhost:5173");
+    OrgWithOwner::on_shared(SharedServer::start_once(&SHARED, builder).await).await
 }
 
 /// What a browser asks before a page of `origin` may send `method`.
@@ -123,7 +125,7 @@ async fn another_page_reads_nothing() {
 #[tokio::test]
 async fn a_listed_page_sends_cookies_and_reads_answers() {
     let server = start().await;
-    let (ada, reply) = Browser::log_in(&server.client(), CONSOLE, "ada@example.com").await;
+    let (ada, reply) = Browser::log_in(&server.client(), CONSOLE, &server.email("ada")).await;
     assert_eq!(readable(&reply), (Some(CONSOLE), Some("true"), true));
     let made = ada.post(PROJECTS, json!({ "code": "P", "name": "P" })).await;
     made.expect(201);
@@ -175,15 +177,15 @@ async fn a_listed_page_reads_every_header_that_is_documented() {
     for name in names {
         assert!(exposed.contains(&&**name), "{name}: {exposed:?}");
     }
-    let ada = server.client().log_in("ada@example.com", insula_tests::PASSWORD).await;
+    let ada = server.client().log_in(&server.email("ada"), insula_tests::PASSWORD).await;
     let export =
-        ada.get("/api/v1/organizations/acme/exports/audit-events.jsonl").header("origin", CONSOLE).await;
+        ada.get("/api/v1/organizations/{org}/exports/audit-events.jsonl").header("origin", CONSOLE).await;
     assert!(export.header("content-disposition").is_some() && exposed.contains(&"Content-Disposition"));
 }
 
 #[tokio::test]
 async fn without_a_list_there_is_no_such_page() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     for origin in [CONSOLE, &*server.url("")] {
         let reply = asked_before(&server.client(), origin, "GET", ME).await;
         reply.problem(405, "METHOD_NOT_ALLOWED");

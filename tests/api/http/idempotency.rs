@@ -2,17 +2,15 @@
 
 use std::collections::HashSet;
 
-use insula_tests::{Client, DemoFixture, Reply, Request, Server, concurrently};
+use insula_tests::{Client, OrgWithOwner, Reply, Request, Server, concurrently, unique};
 use serde_json::{Value, json};
 
-const PROJECTS: &str = "/api/v1/organizations/acme/projects";
+const PROJECTS: &str = "/api/v1/organizations/{org}/projects";
 
-async fn acme() -> (Server, Client) {
-    // Many at once wait for one writer here, on whatever machine this is.
-    let server = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start().await;
-    let owner = server.client().register("ada@example.com").await;
-    owner.create_organization("acme").await;
-    (server, owner)
+async fn acme() -> (OrgWithOwner, Client) {
+    let acme = OrgWithOwner::start().await;
+    let owner = acme.owner.clone();
+    (acme, owner)
 }
 
 fn create(caller: &Client, key: &str, code: &str) -> Request {
@@ -25,13 +23,15 @@ fn answer(reply: &Reply) -> (u16, Option<&str>, Option<&str>, Option<&str>, &str
     (reply.status, kind, location, tag, reply.text())
 }
 
-async fn projects(server: &Server) -> i64 {
-    server.database().await.scalar("SELECT count(*) FROM projects").await
+/// How many rows of the organization a table has.
+async fn rows(acme: &OrgWithOwner, table: &str) -> i64 {
+    let rows = format!("SELECT count(*) FROM {table} WHERE {}", acme.own_rows());
+    acme.database().await.scalar(&rows).await
 }
 
 #[tokio::test]
 async fn the_same_request_gets_the_same_answer() {
-    let (server, owner) = acme().await;
+    let (acme, owner) = acme().await;
     let first = create(&owner, "key-1", "ENGINE").await;
     let made = first.expect(201);
     let path = first.header("location").unwrap();
@@ -41,7 +41,7 @@ async fn the_same_request_gets_the_same_answer() {
         assert_eq!(answer(&again), answer(&first), "whatever became of it since");
         assert_ne!(again.header("x-request-id"), first.header("x-request-id"));
     }
-    assert_eq!(projects(&server).await, 1);
+    assert_eq!(rows(&acme, "projects").await, 1);
 
     owner.delete(path).await.expect(204);
     assert_eq!(create(&owner, "key-1", "ENGINE").await.expect(201), made);
@@ -50,66 +50,65 @@ async fn the_same_request_gets_the_same_answer() {
 
 #[tokio::test]
 async fn another_body_under_the_same_key_is_refused() {
-    let (server, owner) = acme().await;
+    let (acme, owner) = acme().await;
     create(&owner, "key-1", "ENGINE").await.expect(201);
     create(&owner, "key-1", "OTHER").await.problem(422, "IDEMPOTENCY_MISMATCH");
     let respelled = owner.request("POST", PROJECTS).header("idempotency-key", "key-1");
     let respelled = respelled.body("application/json", "{ \"code\": \"ENGINE\", \"name\": \"Engine\" }");
     respelled.await.problem(422, "IDEMPOTENCY_MISMATCH");
-    assert_eq!(projects(&server).await, 1);
+    assert_eq!(rows(&acme, "projects").await, 1);
 }
 
 #[tokio::test]
 async fn another_key_is_another_request() {
-    let (server, owner) = acme().await;
+    let (acme, owner) = acme().await;
     create(&owner, "key-1", "ENGINE").await.expect(201);
     create(&owner, "key-2", "ENGINE").await.problem(409, "PROJECT_CODE_TAKEN");
     create(&owner, "KEY-1", "OTHER").await.expect(201);
-    assert_eq!(projects(&server).await, 2);
+    assert_eq!(rows(&acme, "projects").await, 2);
 }
 
 #[tokio::test]
 async fn a_refusal_is_not_kept() {
-    let (server, owner) = acme().await;
+    let (acme, owner) = acme().await;
     let taken = create(&owner, "key-0", "ENGINE").await.expect(201);
     create(&owner, "key-1", "ENGINE").await.problem(409, "PROJECT_CODE_TAKEN");
     create(&owner, "key-1", "a b").await.problem(422, "VALIDATION_FAILED");
-    assert_eq!(server.database().await.scalar("SELECT count(*) FROM idempotency_keys").await, 1);
+    assert_eq!(rows(&acme, "idempotency_keys").await, 1);
     owner.delete(&format!("{PROJECTS}/{}", taken["id"].as_str().unwrap())).await.expect(204);
     create(&owner, "key-1", "ENGINE").await.expect(201);
 }
 
 #[tokio::test]
 async fn a_key_is_forgotten_after_its_time() {
-    let (server, owner) = acme().await;
+    let (acme, owner) = acme().await;
     create(&owner, "key-1", "ENGINE").await.expect(201);
-    server.database().await.execute("UPDATE idempotency_keys SET expires_at = created_at").await;
+    let over = format!("UPDATE idempotency_keys SET expires_at = created_at WHERE {}", acme.own_rows());
+    assert_eq!(acme.database().await.execute(&over).await, 1);
     create(&owner, "key-1", "OTHER").await.expect(201);
-    assert_eq!(projects(&server).await, 2);
+    assert_eq!(rows(&acme, "projects").await, 2);
 }
 
 #[tokio::test]
 async fn a_key_belongs_to_one_organization() {
-    let (server, owner) = acme().await;
-    owner.create_organization("second").await;
+    let (acme, owner) = acme().await;
+    let other = owner.create_organization(&unique("second")).await;
     let first = create(&owner, "key-1", "ENGINE").await.expect(201);
-    let second =
-        owner.post(&PROJECTS.replace("acme", "second"), json!({ "code": "ENGINE", "name": "Engine" }));
+    let elsewhere = PROJECTS.replace("{org}", &other.slug);
+    let second = owner.post(&elsewhere, json!({ "code": "ENGINE", "name": "Engine" }));
     let second = second.header("idempotency-key", "key-1").await.expect(201);
     assert_ne!(first["organization_id"], second["organization_id"]);
-    assert_eq!(projects(&server).await, 2);
+    let elsewhere = owner.get(&elsewhere).await.expect(200)["data"].as_array().unwrap().len();
+    assert_eq!((rows(&acme, "projects").await, elsewhere), (1, 1));
 }
 
 #[tokio::test]
 async fn a_key_belongs_to_one_user() {
-    let demo = DemoFixture::start().await;
-    let path = "/api/v1/organizations/demo/projects";
+    let (acme, owner) = acme().await;
+    let admin = acme.join("adam", "admin").await;
     let mut made = HashSet::new();
-    for (person, code) in [("olivia", "O1"), ("adam", "A1")] {
-        let caller = demo.user(person).await;
-        let body = json!({ "code": code, "name": "Engine" });
-        let reply = caller.post(path, body).header("idempotency-key", "key-1").await;
-        made.insert(reply.expect(201)["id"].to_string());
+    for (caller, code) in [(&owner, "O1"), (&admin, "A1")] {
+        made.insert(create(caller, "key-1", code).await.expect(201)["id"].to_string());
     }
     assert_eq!(made.len(), 2);
 }
@@ -117,17 +116,18 @@ async fn a_key_belongs_to_one_user() {
 /// Permissions are checked each time, also for a stored answer.
 #[tokio::test]
 async fn an_answer_is_not_given_again_to_who_may_no_longer_ask() {
-    let (server, owner) = acme().await;
+    let (acme, owner) = acme().await;
     create(&owner, "key-1", "ENGINE").await.expect(201);
-    server.database().await.execute("DELETE FROM member_roles").await;
+    let (database, own) = (acme.database().await, acme.own_rows());
+    database.execute(&format!("DELETE FROM member_roles WHERE {own}")).await;
     create(&owner, "key-1", "ENGINE").await.problem(403, "FORBIDDEN");
-    server.database().await.execute("UPDATE members SET status = 'removed'").await;
+    database.execute(&format!("UPDATE members SET status = 'removed' WHERE {own}")).await;
     create(&owner, "key-1", "ENGINE").await.problem(404, "NOT_FOUND");
 }
 
 #[tokio::test]
 async fn sixty_four_at_once_do_it_once() {
-    let (server, owner) = acme().await;
+    let (acme, owner) = acme().await;
     let replies = concurrently(64, |_| {
         let request = create(&owner, "key-1", "ENGINE");
         async move { request.await }
@@ -151,21 +151,22 @@ async fn sixty_four_at_once_do_it_once() {
         answers.insert(format!("{:?}", answer(&reply)));
     }
     assert_eq!(answers.len(), 1, "{answers:#?}");
-    let database = server.database().await;
     for table in ["projects", "idempotency_keys"] {
-        assert_eq!(database.scalar(&format!("SELECT count(*) FROM {table}")).await, 1, "{table}");
+        assert_eq!(rows(&acme, table).await, 1, "{table}");
     }
-    assert_eq!(database.scalar("SELECT count(*) FROM audit_events WHERE resource = 'project'").await, 1);
+    let events =
+        format!("SELECT count(*) FROM audit_events WHERE resource = 'project' AND {}", acme.own_rows());
+    assert_eq!(acme.database().await.scalar(&events).await, 1);
 }
 
 #[tokio::test]
 async fn a_malformed_key_is_named() {
-    let (server, owner) = acme().await;
+    let (acme, owner) = acme().await;
     for malformed in ["", "a b", "ä", "\t", &*"x".repeat(256)] {
         let problem = create(&owner, malformed, "ENGINE").await.problem(422, "VALIDATION_FAILED");
         assert_eq!(problem["errors"][0]["field"], "Idempotency-Key", "{malformed:?}");
     }
-    assert_eq!(projects(&server).await, 0);
+    assert_eq!(rows(&acme, "projects").await, 0);
     for (sound, code) in [("x", "P1"), ("!", "P2"), (&*"~".repeat(255), "P3")] {
         create(&owner, sound, code).await.expect(201);
     }
@@ -188,10 +189,10 @@ async fn where_it_means_nothing_it_is_ignored() {
 
 #[tokio::test]
 async fn two_creations_with_one_key_create_one_organization() {
-    let server = Server::start().await;
-    let ada = server.client().register("ada@example.com").await;
+    let server = Server::shared().await;
+    let (ada, slug) = (server.register("ada").await, unique("acme"));
     let found = || {
-        let body = json!({ "name": "Acme", "slug": "acme" });
+        let body = json!({ "name": "Acme", "slug": slug });
         ada.post("/api/v1/organizations", body).header("idempotency-key", "key-1")
     };
     let first: Value = found().await.expect(201);

@@ -1,6 +1,6 @@
 //! Invalid bodies: every operation with a body refuses them, names the errors and changes nothing.
 
-use insula_tests::{Client, PASSWORD, Reply, Server};
+use insula_tests::{Client, OrgWithOwner, PASSWORD, Reply, unique};
 use serde_json::{Value, json};
 
 /// An operation that takes a body, and a body that it takes.
@@ -31,11 +31,9 @@ impl BodyOperation {
 }
 
 /// All of them, each good for one good request.
-async fn operations(server: &Server) -> Vec<BodyOperation> {
+async fn operations(server: &OrgWithOwner) -> Vec<BodyOperation> {
     let anybody = server.client();
-    let ada = anybody.register("ada@example.com").await;
-    ada.create_organization("acme").await;
-    let projects = "/api/v1/organizations/acme/projects";
+    let (ada, projects) = (&server.owner, &*server.path("/projects"));
     let project = ada.post(projects, json!({ "code": "P", "name": "P" })).await;
     project.expect(201);
     let operation = |caller: &Client, method, path: &str, good| BodyOperation {
@@ -49,20 +47,25 @@ async fn operations(server: &Server) -> Vec<BodyOperation> {
             &anybody,
             "POST",
             "/api/v1/auth/register",
-            json!({ "email": "bob@example.com", "password": PASSWORD }),
+            json!({ "email": server.email("bob"), "password": PASSWORD }),
         ),
         operation(
             &anybody,
             "POST",
             "/api/v1/auth/login",
-            json!({ "email": "ada@example.com", "password": PASSWORD }),
+            json!({ "email": server.email("ada"), "password": PASSWORD }),
         ),
-        operation(&ada, "POST", "/api/v1/organizations", json!({ "name": "Second", "slug": "second" })),
-        operation(&ada, "POST", projects, json!({ "code": "Q", "name": "Q" })),
-        operation(&ada, "PATCH", project.header("location").unwrap(), json!({ "code": "R", "name": "R" })),
-        operation(&ada, "PATCH", "/api/v1/users/me", json!({ "first_name": "Ada" })),
         operation(
-            &ada,
+            ada,
+            "POST",
+            "/api/v1/organizations",
+            json!({ "name": "Second", "slug": unique("second") }),
+        ),
+        operation(ada, "POST", projects, json!({ "code": "Q", "name": "Q" })),
+        operation(ada, "PATCH", project.header("location").unwrap(), json!({ "code": "R", "name": "R" })),
+        operation(ada, "PATCH", "/api/v1/users/me", json!({ "first_name": "Ada" })),
+        operation(
+            ada,
             "PUT",
             "/api/v1/users/me/password",
             json!({ "current_password": PASSWORD, "password": "Copper-harbour-92-violin" }),
@@ -70,8 +73,8 @@ async fn operations(server: &Server) -> Vec<BodyOperation> {
     ]
 }
 
-/// Everything that the operations could have changed.
-async fn rows(server: &Server) -> String {
+/// Everything that the operations could have changed, on a server of its own.
+async fn rows(server: &OrgWithOwner) -> String {
     let database = server.database().await;
     let mut rows = Vec::new();
     for table in ["users", "sessions", "organizations", "projects", "audit_events", "outbox"] {
@@ -82,7 +85,7 @@ async fn rows(server: &Server) -> String {
 
 #[tokio::test]
 async fn what_is_not_one_json_value_is_refused() {
-    let server = Server::start().await;
+    let server = OrgWithOwner::alone().await;
     let operations = operations(&server).await;
     let before = rows(&server).await;
     let deep = format!("{{\"name\":{}1{}}}", "[".repeat(32), "]".repeat(32));
@@ -125,7 +128,7 @@ async fn what_is_not_one_json_value_is_refused() {
 
 #[tokio::test]
 async fn what_is_no_object_is_refused() {
-    let server = Server::start().await;
+    let server = OrgWithOwner::start().await;
     for operation in operations(&server).await {
         for body in ["[]", "null", "1", "\"text\"", "true", "[{}]"] {
             operation.json(body).await.problem(422, "VALIDATION_FAILED");
@@ -135,7 +138,7 @@ async fn what_is_no_object_is_refused() {
 
 #[tokio::test]
 async fn every_wrong_field_is_named_at_once() {
-    let server = Server::start().await;
+    let server = OrgWithOwner::start().await;
     for operation in operations(&server).await {
         let mut body = json!({ "unknown": 1, "Name": "x", "__proto__": {}, "": 0 });
         let mut expected =
@@ -158,7 +161,7 @@ async fn every_wrong_field_is_named_at_once() {
 /// A body of nothing but faults must not make an answer many times its size.
 #[tokio::test]
 async fn of_many_wrong_fields_the_first_are_named() {
-    let server = Server::start().await;
+    let server = OrgWithOwner::start().await;
     let operations = operations(&server).await;
     for operation in &operations {
         let mut body = operation.good.clone();
@@ -173,13 +176,13 @@ async fn of_many_wrong_fields_the_first_are_named() {
     // What is sound by its form, and wrong by the rules.
     let unknown: Vec<_> = (0..90).map(|n| format!("x:{n}")).collect();
     let role = json!({ "name": "Lead", "permissions": unknown });
-    let refused = operations[2].caller.post("/api/v1/organizations/acme/roles", role).await;
+    let refused = operations[2].caller.post("/api/v1/organizations/{org}/roles", role).await;
     assert_eq!(refused.problem(422, "VALIDATION_FAILED")["errors"].as_array().map(Vec::len), Some(50));
 }
 
 #[tokio::test]
 async fn what_is_required_is_named_when_it_is_missing() {
-    let server = Server::start().await;
+    let server = OrgWithOwner::start().await;
     for operation in operations(&server).await.iter().filter(|operation| operation.method == "POST") {
         let reply = operation.json("{}").await;
         reply.problem(422, "VALIDATION_FAILED");
@@ -200,7 +203,7 @@ async fn what_is_required_is_named_when_it_is_missing() {
 
 #[tokio::test]
 async fn a_body_of_another_kind_is_refused() {
-    let server = Server::start().await;
+    let server = OrgWithOwner::alone().await;
     let operations = operations(&server).await;
     let before = rows(&server).await;
     for operation in &operations {
@@ -238,7 +241,7 @@ async fn a_body_of_another_kind_is_refused() {
 
 #[tokio::test]
 async fn a_body_over_one_mebibyte_is_refused_however_it_is_sent() {
-    let server = Server::start().await;
+    let server = OrgWithOwner::alone().await;
     let operations = operations(&server).await;
     let before = rows(&server).await;
     for operation in &operations {

@@ -2,22 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use insula_tests::{Client, Operation, PASSWORD, Server};
+use insula_tests::{Client, Operation, OrgWithOwner, PASSWORD, Server};
 use serde_json::json;
 
 const ID: &str = "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091";
 
-/// A server with one project, its owner, and the path of the project.
-async fn with_project() -> (Server, Client, String) {
-    let server = Server::start().await;
-    let ada = server.client().register("ada@example.com").await;
-    ada.create_organization("acme").await;
-    let made = ada
-        .post("/api/v1/organizations/acme/projects", json!({ "code": "P", "name": "P" }))
-        .await
-        .expect(201);
-    let path = format!("/api/v1/organizations/acme/projects/{}", made["id"].as_str().unwrap());
-    (server, ada, path)
+/// An organization with one project, its owner, and the path of the project.
+async fn with_project() -> (OrgWithOwner, Client, String) {
+    project_in(OrgWithOwner::start().await).await
+}
+
+async fn project_in(acme: OrgWithOwner) -> (OrgWithOwner, Client, String) {
+    let (ada, projects) = (acme.owner.clone(), acme.path("/projects"));
+    let made = ada.post(&projects, json!({ "code": "P", "name": "P" })).await.expect(201);
+    let path = format!("{projects}/{}", made["id"].as_str().unwrap());
+    (acme, ada, path)
 }
 
 async fn operations(server: &Server) -> Vec<Operation> {
@@ -27,11 +26,12 @@ async fn operations(server: &Server) -> Vec<Operation> {
 #[tokio::test]
 async fn a_path_has_one_spelling() {
     let (server, ada, path) = with_project().await;
+    let slug = &*server.slug;
     let token = format!("authorization: Bearer {}\r\n", ada.token());
     let project = server.raw_get(&path, &token).await.expect(200);
     let org_id = project["organization_id"].as_str().unwrap();
     let id = path.rsplit('/').next().unwrap();
-    let (org, respelled) = ("/api/v1/organizations/acme", |from: &str, to: &str| path.replace(from, to));
+    let (org, respelled) = (server.path(""), |from: &str, to: &str| path.replace(from, to));
     let mut accepted = Vec::new();
     for other in [
         format!("{path}/"),
@@ -49,16 +49,16 @@ async fn a_path_has_one_spelling() {
         respelled("/projects", "/Projects"),
         respelled("/projects", "/projects%00"),
         respelled("/projects", "/projects;x=1"),
-        respelled("acme", "ACME"),
-        respelled("acme", &org_id.to_uppercase()),
-        respelled("acme", &org_id.replace('-', "")),
-        respelled("acme", "acm%65"),
-        respelled("acme", "acme%00"),
-        respelled("acme", "%zz"),
-        respelled("acme", "%"),
-        respelled("acme", "%c3%28"),
-        respelled("acme", ""),
-        respelled("acme", "."),
+        respelled(slug, &slug.to_uppercase()),
+        respelled(slug, &org_id.to_uppercase()),
+        respelled(slug, &org_id.replace('-', "")),
+        respelled(slug, &slug.replace("acme", "acm%65")),
+        respelled(slug, &format!("{slug}%00")),
+        respelled(slug, "%zz"),
+        respelled(slug, "%"),
+        respelled(slug, "%c3%28"),
+        respelled(slug, ""),
+        respelled(slug, "."),
         respelled("/api/v1", "/api/V1"),
         respelled("/api/v1", "/API/v1"),
         respelled("/api/v1", ""),
@@ -99,7 +99,7 @@ async fn a_path_has_one_spelling() {
 
 #[tokio::test]
 async fn a_path_says_which_methods_it_has() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     let mut paths = BTreeMap::<String, BTreeSet<String>>::new();
     for operation in operations(&server).await {
         let methods = paths.entry(operation.path_with(|_| ID.to_owned())).or_default();
@@ -133,13 +133,13 @@ async fn a_path_says_which_methods_it_has() {
 
 #[tokio::test]
 async fn head_answers_as_get_does_without_a_body() {
-    let (_server, ada, path) = with_project().await;
+    let (server, ada, path) = with_project().await;
     let list = path.rsplit_once('/').unwrap().0;
     for path in [
         &*path,
         list,
         "/api/v1/users/me",
-        "/api/v1/organizations/acme",
+        &*server.path(""),
         "/healthz",
         "/readyz",
         "/docs/",
@@ -156,14 +156,14 @@ async fn head_answers_as_get_does_without_a_body() {
 
 #[tokio::test]
 async fn an_unknown_parameter_is_refused_and_the_document_says_so() {
-    let (server, _, path) = with_project().await;
+    let (server, _, path) = project_in(OrgWithOwner::alone().await).await;
     // Who may ask everything: others learn of what only superusers ask that they may not.
     server.database().await.execute("UPDATE users SET is_superuser = true").await;
     let ada = server.client().log_in("ada@example.com", PASSWORD).await;
     let id = path.rsplit('/').next().unwrap();
     let mut undocumented = Vec::new();
     for operation in operations(&server).await {
-        let path = operation.path_with(|name| if name == "org" { "acme" } else { id }.to_owned());
+        let path = operation.path_with(|name| if name == "org" { &*server.slug } else { id }.to_owned());
         let reply = operation.request(&ada, &format!("{path}?surprise=1")).await;
         reply.problem(422, "VALIDATION_FAILED");
         // Nor is anything else wrong, but for what must be there.
@@ -179,7 +179,7 @@ async fn an_unknown_parameter_is_refused_and_the_document_says_so() {
 
 #[tokio::test]
 async fn a_request_keeps_a_sane_name_and_gets_one_otherwise() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     for path in ["/healthz", "/api/v1/users/me", "/nowhere"] {
         let named = |id: &str| server.client().get(path).header("x-request-id", id);
         for sane in ["a", "req-1.A_b", &*"x".repeat(128)] {
@@ -241,7 +241,7 @@ async fn no_answer_leads_to_the_host_that_a_client_names() {
 
 #[tokio::test]
 async fn a_head_over_its_bounds_is_refused() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     for headers in [format!("x-long: {}\r\n", "x".repeat(70_000)), "x-many: 1\r\n".repeat(101)] {
         let reply = server.raw_get("/healthz", &headers).await;
         assert_eq!((reply.status, reply.text()), (431, ""));
@@ -251,7 +251,7 @@ async fn a_head_over_its_bounds_is_refused() {
 
 #[tokio::test]
 async fn what_is_no_request_is_refused_without_a_word() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     let head = "POST /api/v1/auth/login HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\n";
     for garbage in [
         "NONSENSE\r\n\r\n".to_owned(),

@@ -8,7 +8,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 
 #[tokio::test]
 async fn the_page_runs_only_what_this_server_serves() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     let anybody = server.client();
     for (path, media_type) in [
         ("/verify", "text/html; charset=utf-8"),
@@ -31,7 +31,7 @@ async fn the_page_runs_only_what_this_server_serves() {
 
 #[tokio::test]
 async fn what_a_page_names_is_served_and_nothing_stands_in_line() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     let anybody = server.client();
     let document = anybody.get("/api/v1/openapi.json").await.expect(200);
     let html = anybody.get("/verify").await.text().to_owned();

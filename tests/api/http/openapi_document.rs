@@ -1,6 +1,6 @@
 //! The examples and requirements of the OpenAPI document are true.
 
-use insula_tests::{Operation, PASSWORD, Server};
+use insula_tests::{Operation, PASSWORD, Server, unique};
 use serde_json::{Value, json};
 
 use crate::security::isolation;
@@ -11,7 +11,7 @@ async fn document(server: &Server) -> Value {
 
 #[tokio::test]
 async fn the_example_login_works() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     let document = document(&server).await;
     let operations = Operation::all(&document);
     let log_in = operations.iter().find(|operation| operation.id == "logIn").unwrap();
@@ -24,10 +24,11 @@ async fn the_example_login_works() {
 
 #[tokio::test]
 async fn of_members_that_exclude_each_other_it_asks_for_one() {
-    let (server, superuser) = Server::with_superuser().await;
+    let server = Server::shared().await;
+    let superuser = server.superuser().await;
     let document = document(&server).await;
     let asked = superuser.get("/api/v1/users/me").await.expect(200)["id"].clone();
-    let new = json!({"name": "Acme", "slug": "acme"});
+    let new = json!({"name": "Acme", "slug": unique("acme")});
     let with = |members: &[(&str, &Value)]| {
         let mut body = new.clone();
         members.iter().for_each(|(member, value)| body[*member] = (*value).clone());
@@ -35,7 +36,7 @@ async fn of_members_that_exclude_each_other_it_asks_for_one() {
     };
     let mut schema = json!({"$ref": "#/components/schemas/AdminOrganizationCreate"});
     schema["components"] = document["components"].clone();
-    let (id, email) = (("owner_id", &asked), ("owner_email", &json!("root@example.com")));
+    let (id, email) = (("owner_id", &asked), ("owner_email", &json!(Server::SUPERUSER)));
     for (body, status) in [
         (with(&[]), 422),
         (with(&[id, email]), 422),
@@ -83,7 +84,7 @@ async fn a_version_is_required_where_its_absence_is_refused() {
 
 #[tokio::test]
 async fn it_describes_the_headers_of_the_limits() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     let document = document(&server).await;
     let answer = server.client().get("/api/v1/auth/config").await;
     let follow = |value: &Value| match value["$ref"].as_str() {

@@ -1,20 +1,19 @@
 //! Repeated headers are refused where they matter, because a proxy may have used the other one.
 
-use insula_tests::{Client, Server};
+use insula_tests::{Client, OrgWithOwner};
 use serde_json::json;
 
-const PROJECTS: &str = "/api/v1/organizations/acme/projects";
-
 /// What a request with these header lines is answered, and which header it names.
-async fn ask(server: &Server, who: &Client, method: &str, lines: &str) -> (u16, String) {
+async fn ask(acme: &OrgWithOwner, who: &Client, method: &str, lines: &str) -> (u16, String) {
     let body = json!({ "code": "P", "name": "P" }).to_string();
     let head = format!(
-        "{method} {PROJECTS} HTTP/1.1\r\nhost: a\r\nconnection: close\r\nauthorization: Bearer {}\r\n\
+        "{method} {} HTTP/1.1\r\nhost: a\r\nconnection: close\r\nauthorization: Bearer {}\r\n\
          content-type: application/json\r\ncontent-length: {}\r\n{lines}\r\n",
+        acme.path("/projects"),
         who.token(),
         body.len()
     );
-    let reply = server.raw(format!("{head}{body}")).await;
+    let reply = acme.raw(format!("{head}{body}")).await;
     let named = reply.json()["errors"].as_array().map(|errors| {
         errors
             .iter()
@@ -33,11 +32,9 @@ async fn ask(server: &Server, who: &Client, method: &str, lines: &str) -> (u16, 
 
 #[tokio::test]
 async fn a_repeated_header_that_decides_something_is_refused() {
-    let (server, superuser) = Server::with_superuser().await;
-    let ada = server.client().register("ada@example.com").await;
-    ada.create_organization("acme").await;
-    let database = server.database().await;
-    let count = "SELECT count(*) FROM audit_events WHERE action = 'platform.access'";
+    let acme = OrgWithOwner::start().await;
+    let (ada, superuser) = (&acme.owner, acme.superuser().await);
+    let projects = format!("SELECT count(*) FROM projects WHERE {}", acme.own_rows());
     for (name, one, other) in [
         ("X-Platform-Access", "Ticket 4711", "Ticket 4712"),
         ("X-Platform-Access", "Ticket 4711", "Ticket 4711"),
@@ -49,18 +46,18 @@ async fn a_repeated_header_that_decides_something_is_refused() {
         ("Access-Control-Request-Method", "GET", "POST"),
     ] {
         let lines = format!("{name}: {one}\r\n{}: {other}\r\n", name.to_lowercase());
-        for who in [&ada, &superuser] {
+        for who in [ada, &superuser] {
             for method in ["GET", "POST"] {
-                assert_eq!(ask(&server, who, method, &lines).await, (400, name.to_owned()), "{lines}");
+                assert_eq!(ask(&acme, who, method, &lines).await, (400, name.to_owned()), "{lines}");
             }
         }
     }
     // Nothing was looked at, and nothing written down.
-    assert_eq!(database.scalar(count).await, 0);
-    assert_eq!(database.scalar("SELECT count(*) FROM projects").await, 0);
+    assert_eq!(acme.event_details("platform.access").await.len(), 0);
+    assert_eq!(acme.database().await.scalar(&projects).await, 0);
     let both = "x-csrf-token: a\r\nidempotency-key: k\r\nx-csrf-token: a\r\nidempotency-key: k\r\n";
-    assert_eq!(ask(&server, &ada, "POST", both).await, (400, "X-CSRF-Token Idempotency-Key".to_owned()));
+    assert_eq!(ask(&acme, ada, "POST", both).await, (400, "X-CSRF-Token Idempotency-Key".to_owned()));
     let once = "x-platform-access: Ticket 4711\r\nidempotency-key: k\r\n";
-    assert_eq!(ask(&server, &superuser, "POST", once).await.0, 201);
-    assert_eq!(database.scalar(count).await, 1);
+    assert_eq!(ask(&acme, &superuser, "POST", once).await.0, 201);
+    assert_eq!(acme.event_details("platform.access").await.len(), 1);
 }

@@ -1,18 +1,17 @@
 //! Texts at their limits and beyond.
 
-use insula_tests::{Client, PASSWORD, Server};
+use insula_tests::{Client, OrgWithOwner, PASSWORD, Server};
 use serde_json::{Value, json};
 
 const REGISTER: &str = "/api/v1/auth/register";
 const FOUND: &str = "/api/v1/organizations";
-const PROJECTS: &str = "/api/v1/organizations/acme/projects";
+const PROJECTS: &str = "/api/v1/organizations/{org}/projects";
 
-/// The owner of `acme`, who may make everything.
-async fn acme() -> (Server, Client) {
-    let server = Server::start().await;
-    let owner = server.client().register("ada@example.com").await;
-    owner.create_organization("acme").await;
-    (server, owner)
+/// An organization and its owner, who may make everything.
+async fn acme() -> (OrgWithOwner, Client) {
+    let acme = OrgWithOwner::start().await;
+    let owner = acme.owner.clone();
+    (acme, owner)
 }
 
 /// A body that is sound but for one field.
@@ -124,7 +123,9 @@ async fn a_name_has_letters_and_no_control_characters() {
 
 #[tokio::test]
 async fn a_text_at_its_bounds_is_taken_as_it_is() {
-    let (_server, owner) = acme().await;
+    // These names are no test's own.
+    let server = OrgWithOwner::alone().await;
+    let owner = &server.owner;
     for (path, field, text) in [
         (REGISTER, "email", address(64, 187)),
         (REGISTER, "email", "a@b.cd".to_owned()),
@@ -144,11 +145,11 @@ async fn a_text_at_its_bounds_is_taken_as_it_is() {
 
 #[tokio::test]
 async fn a_password_is_any_eight_to_128_characters() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     for (at, password) in
         ["kjwbqzxv".to_owned(), n("😀", 128), " leading and trailing ".to_owned()].iter().enumerate()
     {
-        let email = format!("p{at}@example.com");
+        let email = server.email(&format!("p{at}"));
         let person = json!({ "email": email, "password": password });
         server.client().post(REGISTER, person).await.expect(201);
         server.client().log_in(&email, password).await;

@@ -33,7 +33,7 @@ fn targets(path: &str, html: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn the_first_page_says_what_this_is_and_every_link_of_it_leads_somewhere() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     let anybody = server.client();
     let first = page(&anybody, "/").await;
     let targets = targets("/", first.text());
@@ -46,7 +46,7 @@ async fn the_first_page_says_what_this_is_and_every_link_of_it_leads_somewhere()
         assert_eq!(anybody.get(&target).await.status, 200, "{target}");
     }
     // Where e-mails are sent, none is shown.
-    let server = Server::builder().with_mail().start().await;
+    let server = Server::shared_with_mail().await;
     assert!(!page(&server.client(), "/").await.text().contains("dev/mail"));
     for (method, status) in [("HEAD", 200), ("POST", 405)] {
         assert_eq!(server.client().request(method, "/").await.status, status);
@@ -55,7 +55,7 @@ async fn the_first_page_says_what_this_is_and_every_link_of_it_leads_somewhere()
 
 #[tokio::test]
 async fn every_code_has_a_page_and_the_type_of_a_problem_leads_to_it() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     let anybody = server.client();
     let document = anybody.get("/api/v1/openapi.json").await.expect(200);
     let codes = &document["components"]["schemas"]["Problem"]["properties"]["error"]["enum"];
@@ -81,7 +81,7 @@ async fn every_code_has_a_page_and_the_type_of_a_problem_leads_to_it() {
 
 #[tokio::test]
 async fn the_reference_asks_this_server_alone() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     let anybody = server.client();
     let moved = anybody.get("/redoc").await;
     assert_eq!((moved.status, moved.header("location")), (308, Some("redoc/")));
@@ -100,7 +100,7 @@ async fn the_reference_asks_this_server_alone() {
 /// A page with nothing left to do links to the home page.
 #[tokio::test]
 async fn the_link_pages_link_to_the_first_page() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     for path in ["/accept", "/verify", "/reset"] {
         let html = page(&server.client(), path).await;
         assert!(html.text().contains("<p id=\"onward\" hidden><a href=\"./\">"), "{path}");
