@@ -1,32 +1,47 @@
 //! Deletion of accounts by their user or a superuser, restoring them in the grace period, and the purge.
 
-use insula_tests::{Client, PASSWORD, Server, TestDatabase, concurrently, eventually};
+use insula_tests::{Client, PASSWORD, Server, SharedServer, TestDatabase, concurrently, eventually, unique};
 use serde_json::{Value, json};
 
 const ME: &str = "/api/v1/users/me";
 const LOG_IN: &str = "/api/v1/auth/login";
 
 struct Ada {
-    server: Server,
+    server: SharedServer,
     superuser: Client,
     client: Client,
     database: TestDatabase,
+    username: String,
     /// Her account, as superusers see it.
     path: String,
+    /// SQL for the id of her account.
+    id: String,
 }
 
 impl Ada {
-    async fn new() -> Self {
-        let (server, superuser) = Server::with_superuser().await;
-        let person = json!({ "email": "ada@example.com", "password": PASSWORD, "username": "ada", "first_name": "Ada" });
+    async fn start() -> Self {
+        Self::on(Server::shared().await).await
+    }
+
+    /// On a server whose schedules the test runs.
+    async fn alone() -> Self {
+        Self::on(Server::with_superuser().await.0.into()).await
+    }
+
+    async fn on(server: SharedServer) -> Self {
+        let (superuser, database) = (server.superuser().await, server.database().await);
+        let (email, username) = (server.email("ada"), unique("ada"));
+        let person =
+            json!({ "email": email, "password": PASSWORD, "username": username, "first_name": "Ada" });
         let made = server.client().post("/api/v1/auth/register", person).await.expect(201);
-        let client = server.client().log_in("ada@example.com", PASSWORD).await;
-        let path = format!("/api/v1/admin/users/{}", made["id"].as_str().unwrap());
-        Self { database: server.database().await, superuser, client, server, path }
+        let client = server.client().log_in(&email, PASSWORD).await;
+        let id = made["id"].as_str().unwrap();
+        let (path, id) = (format!("/api/v1/admin/users/{id}"), database.id(id));
+        Self { database, superuser, client, server, username, path, id }
     }
 
     async fn log_in(&self) -> u16 {
-        let person = json!({ "email": "ada@example.com", "password": PASSWORD });
+        let person = json!({ "email": self.server.email("ada"), "password": PASSWORD });
         self.server.client().post(LOG_IN, person).await.status
     }
 
@@ -42,7 +57,7 @@ impl Ada {
             }
             TestDatabase::Postgres(_) => "extract(day FROM purge_after - deleted_at)::bigint",
         };
-        self.database.scalar(&format!("SELECT {days} FROM users WHERE deleted_at IS NOT NULL")).await
+        self.database.scalar(&format!("SELECT {days} FROM users WHERE id = {}", self.id)).await
     }
 
     async fn restore(&self) -> insula_tests::Reply {
@@ -61,8 +76,8 @@ impl Ada {
 
 #[tokio::test]
 async fn a_deleted_user_and_their_personal_organization_have_no_access_at_once() {
-    let ada = Ada::new().await;
-    let laptop = ada.server.client().log_in("ada@example.com", PASSWORD).await;
+    let ada = Ada::start().await;
+    let laptop = ada.server.client().log_in(&ada.server.email("ada"), PASSWORD).await;
     ada.client.delete(ME).await.expect(202);
     for device in [&ada.client, &laptop] {
         device.get(ME).await.problem(401, "INVALID_TOKEN");
@@ -70,22 +85,30 @@ async fn a_deleted_user_and_their_personal_organization_have_no_access_at_once()
     assert_eq!(ada.log_in().await, 401);
     assert!(ada.account().await["purge_after"].is_string());
     assert_eq!(ada.days().await, 14);
-    let gone = "SELECT count(*) FROM organizations WHERE kind = 'personal' AND deleted_at IS NOT NULL AND purge_after > deleted_at";
-    assert_eq!(ada.database.scalar(gone).await, 1);
-    let mails = "SELECT count(*) FROM outbox WHERE kind = 'send_account_deleted'";
-    assert_eq!(ada.database.scalar(mails).await, 1);
+    let gone = format!(
+        "SELECT count(*) FROM organizations WHERE kind = 'personal' AND deleted_at IS NOT NULL
+         AND purge_after > deleted_at AND id IN (SELECT organization_id FROM members WHERE user_id = {})",
+        ada.id
+    );
+    assert_eq!(ada.database.scalar(&gone).await, 1);
+    let mails = format!(
+        "SELECT count(*) FROM outbox WHERE kind = 'send_account_deleted' AND payload LIKE '%{}%'",
+        ada.path.rsplit('/').next().unwrap()
+    );
+    assert_eq!(ada.database.scalar(&mails).await, 1);
     for (action, number) in [("user.deleted", 1), ("organization.deleted", 1), ("session.revoked", 2)] {
-        let events = format!("SELECT count(*) FROM audit_events WHERE action = '{action}'");
+        let events =
+            format!("SELECT count(*) FROM audit_events WHERE action = '{action}' AND actor_id = {}", ada.id);
         assert_eq!(ada.database.scalar(&events).await, number, "{action}");
     }
 }
 
 #[tokio::test]
 async fn a_superuser_restores_an_account_with_everything_but_its_sessions() {
-    let ada = Ada::new().await;
-    ada.client.create_organization("acme").await;
-    ada.server.client().register("eve@example.com").await;
-    ada.database.join("acme", "eve@example.com", "owner").await;
+    let ada = Ada::start().await;
+    let slug = ada.client.create_organization(&unique("acme")).await.slug;
+    ada.server.register("eve").await;
+    ada.database.join(&slug, &ada.server.email("eve"), "owner").await;
     let before = ada.client.get("/api/v1/users/me/organizations").await.outcome();
     ada.client.delete(ME).await.expect(202);
     let restored = ada.restore().await.expect(200);
@@ -94,70 +117,66 @@ async fn a_superuser_restores_an_account_with_everything_but_its_sessions() {
     ada.restore().await.expect(200);
     assert_eq!((&restored["deleted_at"], &restored["purge_after"]), (&Value::Null, &Value::Null));
     ada.client.get(ME).await.problem(401, "INVALID_TOKEN");
-    let again = ada.server.client().log_in("ada@example.com", PASSWORD).await;
+    let again = ada.server.client().log_in(&ada.server.email("ada"), PASSWORD).await;
     let after = again.get("/api/v1/users/me/organizations").await.outcome();
     let slugs = |answer: &(u16, Value)| -> Vec<Value> {
         answer.1["data"].as_array().unwrap().iter().map(|one| one["organization"]["slug"].clone()).collect()
     };
     assert_eq!((slugs(&after).len(), slugs(&after)), (2, slugs(&before)));
-    again.get("/api/v1/organizations/acme").await.expect(200);
+    again.get(&format!("/api/v1/organizations/{slug}")).await.expect(200);
     // Once is enough.
     ada.restore().await.problem(404, "NOT_FOUND");
 }
 
 #[tokio::test]
 async fn an_account_is_not_restored_when_its_name_is_taken() {
-    let ada = Ada::new().await;
+    let ada = Ada::start().await;
     ada.client.delete(ME).await.expect(202);
-    let heir = ada.server.client().register("ADA@example.com").await;
+    let heir = ada.server.register("ADA").await;
     ada.restore().await.problem(409, "EMAIL_TAKEN");
     heir.delete(ME).await.expect(202);
-    let other = json!({ "email": "other@example.com", "password": PASSWORD, "username": "ADA" });
+    let other = json!({ "email": ada.server.email("other"), "password": PASSWORD, "username": ada.username.to_uppercase() });
     ada.server.client().post("/api/v1/auth/register", other).await.expect(201);
     ada.restore().await.problem(409, "USERNAME_TAKEN");
-    assert_eq!(ada.account().await["email"], "ada@example.com");
+    assert_eq!(ada.account().await["email"], ada.server.email("ada"));
 }
 
 #[tokio::test]
 async fn the_only_owner_cannot_delete_the_account_and_is_told_why() {
-    let ada = Ada::new().await;
-    for slug in ["zeta", "acme", "shared", "closed"] {
+    let ada = Ada::start().await;
+    let slugs = ["zeta", "acme", "shared", "closed"].map(unique);
+    for slug in &slugs {
         ada.client.create_organization(slug).await;
     }
-    ada.server.client().register("eve@example.com").await;
-    ada.database.join("shared", "eve@example.com", "owner").await;
-    ada.database.join("acme", "eve@example.com", "admin").await;
-    ada.database.execute("UPDATE organizations SET deleted_at = created_at WHERE slug = 'closed'").await;
+    let ([zeta, acme, shared, closed], eve) = (&slugs, &ada.server.email("eve"));
+    ada.server.register("eve").await;
+    ada.database.join(shared, eve, "owner").await;
+    ada.database.join(acme, eve, "admin").await;
+    let delete =
+        |slug: &str| format!("UPDATE organizations SET deleted_at = created_at WHERE slug = '{slug}'");
+    ada.database.execute(&delete(closed)).await;
     for refused in [
         ada.client.delete(ME).await,
         ada.superuser.delete(&ada.path).await,
         ada.superuser.request("POST", &format!("{}/deactivate", ada.path)).await,
     ] {
         let problem = refused.problem(409, "LAST_OWNER");
-        assert_eq!(problem["organizations"], json!(["acme", "zeta"]));
-        assert!(problem["detail"].as_str().unwrap().ends_with("Organizations: acme, zeta."));
+        assert_eq!(problem["organizations"], json!([acme, zeta]));
+        assert!(problem["detail"].as_str().unwrap().ends_with(&format!("Organizations: {acme}, {zeta}.")));
     }
     ada.client.get(ME).await.expect(200);
     // An owner who cannot act does not count.
-    for slug in ["acme", "zeta"] {
-        ada.database
-            .execute(&format!("UPDATE organizations SET deleted_at = created_at WHERE slug = '{slug}'"))
-            .await;
+    for slug in [acme, zeta] {
+        ada.database.execute(&delete(slug)).await;
     }
-    for (spoil, mend) in [
-        (
-            "UPDATE users SET is_active = false WHERE email = 'eve@example.com'",
-            "UPDATE users SET is_active = true",
-        ),
-        (
-            "UPDATE users SET deleted_at = created_at WHERE email = 'eve@example.com'",
-            "UPDATE users SET deleted_at = NULL",
-        ),
-    ] {
-        ada.database.execute(spoil).await;
+    for (spoil, mend) in
+        [("is_active = false", "is_active = true"), ("deleted_at = created_at", "deleted_at = NULL")]
+    {
+        let update = |change: &str| format!("UPDATE users SET {change} WHERE email = '{eve}'");
+        ada.database.execute(&update(spoil)).await;
         let problem = ada.client.delete(ME).await.problem(409, "LAST_OWNER");
-        assert_eq!(problem["organizations"], json!(["shared"]));
-        ada.database.execute(mend).await;
+        assert_eq!(problem["organizations"], json!([shared]));
+        ada.database.execute(&update(mend)).await;
     }
     ada.client.delete(ME).await.expect(202);
 }
@@ -165,11 +184,11 @@ async fn the_only_owner_cannot_delete_the_account_and_is_told_why() {
 /// Two owners leave at once, as often as it takes to believe it.
 #[tokio::test]
 async fn one_of_two_owners_who_leave_at_once_stays() {
-    let server = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start().await;
+    let server = Server::shared().await;
     let database = server.database().await;
     for round in 0..16 {
-        let slug = format!("acme-{round}");
-        let (a, b) = (format!("a{round}@example.com"), format!("b{round}@example.com"));
+        let slug = unique("acme");
+        let (a, b) = (server.email(&format!("a{round}")), server.email(&format!("b{round}")));
         let owners = [server.client().register(&a).await, server.client().register(&b).await];
         owners[0].create_organization(&slug).await;
         database.join(&slug, &b, "owner").await;
@@ -241,9 +260,9 @@ async fn work(client: &Client, org: &str, project: &Value) {
 
 #[tokio::test]
 async fn a_purged_account_leaves_no_personal_data() {
-    let ada = Ada::new().await;
+    let ada = Ada::alone().await;
     let acme = ada.client.create_organization("acme").await;
-    ada.server.client().register("eve@example.com").await;
+    ada.server.register("eve").await;
     ada.database.join("acme", "eve@example.com", "owner").await;
     let mine = ada.client.get("/api/v1/users/me/organizations?limit=1").await.expect(200);
     let personal = mine["data"][0]["organization"]["id"].as_str().unwrap().to_owned();
@@ -295,5 +314,5 @@ async fn a_purged_account_leaves_no_personal_data() {
     let events = format!("SELECT count(*) FROM audit_events WHERE {organization_id} = '{hers}'");
     assert!(ada.database.scalar(&events).await >= 4);
     // Her address is free, for her too.
-    ada.server.client().register("ada@example.com").await;
+    ada.server.register("ada").await;
 }

@@ -1,6 +1,6 @@
 //! `PUT /users/me/password`.
 
-use insula_tests::{Client, PASSWORD, Reply, Server, concurrently};
+use insula_tests::{Client, PASSWORD, Reply, Server, SharedServer, concurrently};
 use serde_json::{Value, json};
 
 const PATH: &str = "/api/v1/users/me/password";
@@ -11,19 +11,19 @@ async fn change(client: &Client, current: &str, new: &str) -> Reply {
     client.put(PATH, json!({ "current_password": current, "password": new })).await
 }
 
-async fn log_in(server: &Server, password: &str) -> Reply {
+async fn log_in(server: &SharedServer, password: &str) -> Reply {
     server
         .client()
-        .post("/api/v1/auth/login", json!({ "email": "ada@example.com", "password": password }))
+        .post("/api/v1/auth/login", json!({ "email": server.email("ada"), "password": password }))
         .await
 }
 
 #[tokio::test]
 async fn the_new_password_holds_here_and_nowhere_else() {
-    let server = Server::start().await;
-    let phone = server.client().register("ada@example.com").await;
-    let laptop = server.client().log_in("ada@example.com", PASSWORD).await;
-    let eve = server.client().register("eve@example.com").await;
+    let server = Server::shared().await;
+    let phone = server.register("ada").await;
+    let laptop = server.client().log_in(&server.email("ada"), PASSWORD).await;
+    let eve = server.register("eve").await;
     change(&phone, PASSWORD, NEW).await.expect(200);
 
     phone.get(ME).await.expect(200);
@@ -34,18 +34,25 @@ async fn the_new_password_holds_here_and_nowhere_else() {
 
     let database = server.database().await;
     let user = phone.get(ME).await.expect(200)["id"].clone();
-    let mails = database.texts("SELECT payload FROM outbox WHERE kind = 'send_password_changed'").await;
-    assert_eq!(mails, [json!({ "user": user }).to_string()]);
-    let events = "SELECT details FROM audit_events WHERE action = 'user.password_changed'";
-    assert_eq!(database.texts(events).await, [json!({ "after": { "kind": "password" } }).to_string()]);
-    assert_eq!(database.scalar("SELECT count(*) FROM credentials").await, 2);
+    let mails = format!(
+        "SELECT payload FROM outbox WHERE kind = 'send_password_changed' AND payload LIKE '%{}%'",
+        user.as_str().unwrap()
+    );
+    assert_eq!(database.texts(&mails).await, [json!({ "user": user }).to_string()]);
+    let own = server.own_users();
+    let events = format!(
+        "SELECT details FROM audit_events WHERE action = 'user.password_changed' AND actor_id IN {own}"
+    );
+    assert_eq!(database.texts(&events).await, [json!({ "after": { "kind": "password" } }).to_string()]);
+    let credentials = format!("SELECT count(*) FROM credentials WHERE user_id IN {own}");
+    assert_eq!(database.scalar(&credentials).await, 2);
 }
 
 #[tokio::test]
 async fn a_change_needs_the_current_password() {
-    let server = Server::start().await;
-    let ada = server.client().register("ada@example.com").await;
-    let other = server.client().log_in("ada@example.com", PASSWORD).await;
+    let server = SharedServer::from(Server::start().await);
+    let ada = server.register("ada").await;
+    let other = server.client().log_in(&server.email("ada"), PASSWORD).await;
     let reply = change(&ada, "wrong", NEW).await;
     let problem = reply.problem(422, "PASSWORD_MISMATCH");
     assert_eq!(problem["errors"][0]["field"], "current_password");
@@ -59,10 +66,10 @@ async fn a_change_needs_the_current_password() {
 
 #[tokio::test]
 async fn a_weak_password_is_refused() {
-    let server = Server::start().await;
-    let ada = server.client().register("ada@example.com").await;
-    for (weak, fault) in [("password123", "password TOO_COMMON"), ("ada@example.com", "password TOO_SIMILAR")]
-    {
+    let server = Server::shared().await;
+    let ada = server.register("ada").await;
+    let email = &*server.email("ada");
+    for (weak, fault) in [("password123", "password TOO_COMMON"), (email, "password TOO_SIMILAR")] {
         let reply = change(&ada, PASSWORD, weak).await;
         reply.problem(422, "WEAK_PASSWORD");
         assert_eq!(reply.faults(), [fault]);
@@ -72,9 +79,9 @@ async fn a_weak_password_is_refused() {
 
 #[tokio::test]
 async fn the_current_password_suffices_for_an_old_login() {
-    let server = Server::start().await;
-    let ada = server.client().register("ada@example.com").await;
-    server.database().await.execute("UPDATE sessions SET auth_time = '2026-01-01T00:00:00Z'").await;
+    let server = Server::shared().await;
+    let ada = server.register("ada").await;
+    server.database().await.backdate_logins(&server.own_users()).await;
     change(&ada, "wrong", NEW).await.problem(422, "PASSWORD_MISMATCH");
     change(&ada, PASSWORD, NEW).await.expect(200);
     log_in(&server, NEW).await.expect(200);
@@ -86,16 +93,14 @@ async fn the_current_password_suffices_for_an_old_login() {
 
 #[tokio::test]
 async fn a_concurrent_login_with_the_old_password_creates_no_session() {
-    let server = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start().await;
-    let phone = server.client().register("ada@example.com").await;
+    let server = Server::shared().await;
+    let phone = server.register("ada").await;
     let anybody = server.client();
     // Passwords are verified one after the other: the change comes in between.
     let log_ins = concurrently(12, |_| {
-        let anybody = anybody.clone();
-        async move {
-            let who = json!({ "email": "ada@example.com", "password": PASSWORD });
-            anybody.post("/api/v1/auth/login", who).await
-        }
+        let who = json!({ "email": server.email("ada"), "password": PASSWORD });
+        let request = anybody.post("/api/v1/auth/login", who);
+        async move { request.await }
     });
     let (log_ins, changed) = tokio::join!(log_ins, async { change(&phone, PASSWORD, NEW).await });
     changed.expect(200);
@@ -107,14 +112,17 @@ async fn a_concurrent_login_with_the_old_password_creates_no_session() {
             anybody.bearer(&token).get(ME).await.problem(401, "INVALID_TOKEN");
         }
     }
-    let living = "SELECT count(*) FROM sessions WHERE revoked_at IS NULL";
-    assert_eq!(server.database().await.scalar(living).await, 1, "{signed_in} were in before the change");
+    let living = format!(
+        "SELECT count(*) FROM sessions WHERE revoked_at IS NULL AND user_id IN {}",
+        server.own_users()
+    );
+    assert_eq!(server.database().await.scalar(&living).await, 1, "{signed_in} were in before the change");
 }
 
 #[tokio::test]
 async fn of_two_changes_at_once_one_wins() {
-    let server = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start().await;
-    let ada = server.client().register("ada@example.com").await;
+    let server = Server::shared().await;
+    let ada = server.register("ada").await;
     let changes = concurrently(4, |number| {
         let ada = ada.clone();
         async move { change(&ada, PASSWORD, &format!("{NEW}-{number}")).await.status }

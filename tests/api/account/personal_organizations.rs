@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use insula_tests::{Client, PASSWORD, Server, concurrently};
+use insula_tests::{Client, PASSWORD, Server, concurrently, unique};
 use serde_json::{Value, json};
 
 const ME: &str = "/api/v1/users/me";
@@ -25,8 +25,9 @@ async fn default(person: &Client) -> Value {
 
 #[tokio::test]
 async fn a_new_user_has_exactly_one() {
-    let server = Server::start().await;
-    let person = json!({ "email": "ada@example.com", "username": "Ada.L", "first_name": "Ada" });
+    let server = Server::shared().await;
+    let username = unique("Ada.L");
+    let person = json!({ "email": server.email("ada"), "username": username, "first_name": "Ada" });
     let (made, ada) = register(&server, person).await;
     let mine = mine(&ada).await;
     let [one] = &mine[..] else { panic!("{mine:?}") };
@@ -34,7 +35,8 @@ async fn a_new_user_has_exactly_one() {
     assert_eq!((&organization["kind"], &organization["name"]), (&json!("personal"), &json!("Ada's")));
     assert_eq!(one["roles"][0]["key"], "owner");
     let slug = organization["slug"].as_str().unwrap();
-    let suffix = slug.strip_prefix("ada-l-").unwrap();
+    let suffix = slug.strip_prefix(&username.to_lowercase().replace('.', "-")).unwrap();
+    let suffix = suffix.strip_prefix('-').unwrap();
     assert!(
         suffix.len() == 6 && suffix.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit()),
         "{slug}"
@@ -47,7 +49,7 @@ async fn a_new_user_has_exactly_one() {
     let project = json!({ "code": "P", "name": "P" });
     ada.post(&format!("/api/v1/organizations/{slug}/projects"), project).await.expect(201);
     // Strangers do not see it.
-    let (_, eve) = register(&server, json!({ "email": "ada@example.org" })).await;
+    let (_, eve) = register(&server, json!({ "email": server.email("ada") + ".org" })).await;
     eve.get(&format!("/api/v1/organizations/{slug}")).await.problem(404, "NOT_FOUND");
     let theirs = mine_slug(&eve).await;
     assert!(theirs.starts_with("ada-") && theirs != slug, "{theirs}");
@@ -71,11 +73,11 @@ async fn it_can_be_switched_off() {
 
 #[tokio::test]
 async fn the_default_organization_is_one_of_the_users_memberships() {
-    let server = Server::start().await;
-    let (_, ada) = register(&server, json!({ "email": "ada@example.com" })).await;
-    let (_, eve) = register(&server, json!({ "email": "eve@example.com" })).await;
-    let (personal, acme, theirs) =
-        (default(&ada).await, ada.create_organization("acme").await, eve.create_organization("theirs").await);
+    let server = Server::shared().await;
+    let (_, ada) = register(&server, json!({ "email": server.email("ada") })).await;
+    let (_, eve) = register(&server, json!({ "email": server.email("eve") })).await;
+    let (personal, acme) = (default(&ada).await, ada.create_organization(&unique("acme")).await);
+    let theirs = eve.create_organization(&unique("theirs")).await;
     for not_mine in
         [theirs.id.as_str(), "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091", "00000000-0000-0000-0000-000000000000"]
     {
@@ -92,15 +94,15 @@ async fn the_default_organization_is_one_of_the_users_memberships() {
     // What is stale reads as the oldest one.
     ada.patch(ME, json!({ "default_organization_id": acme.id })).await.expect(200);
     let database = server.database().await;
-    let acmes = "organization_id IN (SELECT id FROM organizations WHERE slug = 'acme')";
+    let acmes = format!("organization_id IN (SELECT id FROM organizations WHERE slug = '{}')", acme.slug);
     for (spoil, mend) in [
         (
             format!("UPDATE members SET status = 'suspended' WHERE {acmes}"),
             format!("UPDATE members SET status = 'active' WHERE {acmes}"),
         ),
         (
-            "UPDATE organizations SET deleted_at = created_at WHERE slug = 'acme'".to_owned(),
-            "UPDATE organizations SET deleted_at = NULL WHERE slug = 'acme'".to_owned(),
+            format!("UPDATE organizations SET deleted_at = created_at WHERE slug = '{}'", acme.slug),
+            format!("UPDATE organizations SET deleted_at = NULL WHERE slug = '{}'", acme.slug),
         ),
     ] {
         database.execute(&spoil).await;
@@ -108,7 +110,8 @@ async fn the_default_organization_is_one_of_the_users_memberships() {
         database.execute(&mend).await;
         assert_eq!(default(&ada).await, json!(acme.id));
     }
-    database.execute("UPDATE members SET status = 'removed'").await;
+    let remove = format!("UPDATE members SET status = 'removed' WHERE user_id IN {}", server.own_users());
+    database.execute(&remove).await;
     assert_eq!(default(&ada).await, Value::Null);
 }
 

@@ -36,8 +36,8 @@ async fn refused(client: &Client, token: &str) {
 
 #[tokio::test]
 async fn a_token_says_who_and_until_when_and_nothing_of_rights() {
-    let server = Server::start().await;
-    let ada = server.client().register("ada@example.com").await;
+    let server = Server::shared().await;
+    let ada = server.register("ada").await;
     let (header, payload, _) = parts(ada.token());
     let kid = key(&server).await["kid"].clone();
     assert_eq!(header, json!({ "typ": "at+jwt", "alg": "EdDSA", "kid": kid }));
@@ -49,8 +49,8 @@ async fn a_token_says_who_and_until_when_and_nothing_of_rights() {
 
 #[tokio::test]
 async fn a_foreign_library_verifies_a_token_by_the_published_key() {
-    let server = Server::start().await;
-    let ada = server.client().register("ada@example.com").await;
+    let server = Server::shared().await;
+    let ada = server.register("ada").await;
     let key = key(&server).await;
     assert_eq!((&key["kty"], &key["crv"], &key["alg"]), (&json!("OKP"), &json!("Ed25519"), &json!("EdDSA")));
     assert_eq!((&key["use"], &key["d"]), (&json!("sig"), &Value::Null));
@@ -62,8 +62,8 @@ async fn a_foreign_library_verifies_a_token_by_the_published_key() {
 
 #[tokio::test]
 async fn a_token_of_no_or_another_algorithm_is_refused() {
-    let server = Server::start().await;
-    let ada = server.client().register("ada@example.com").await;
+    let server = Server::shared().await;
+    let ada = server.register("ada").await;
     let (header, payload, signature) = parts(ada.token());
     let x = key(&server).await["x"].as_str().unwrap().to_owned();
     let public = BASE64.decode(&x).unwrap();
@@ -87,11 +87,8 @@ async fn a_token_of_no_or_another_algorithm_is_refused() {
 
 #[tokio::test]
 async fn an_altered_token_is_refused() {
-    let server = Server::start().await;
-    let (ada, eve) = (
-        server.client().register("ada@example.com").await,
-        server.client().register("eve@example.com").await,
-    );
+    let server = Server::shared().await;
+    let (ada, eve) = (server.register("ada").await, server.register("eve").await);
     let (header, payload, signature) = parts(eve.token());
     let victim = parts(ada.token()).1;
     for (claim, value) in [
@@ -138,8 +135,8 @@ async fn a_token_outlives_the_server_that_made_it() {
 
 #[tokio::test]
 async fn what_is_no_bearer_token_is_refused() {
-    let server = Server::start().await;
-    let ada = server.client().register("ada@example.com").await;
+    let server = Server::shared().await;
+    let ada = server.register("ada").await;
     let (anybody, token) = (server.client(), ada.token());
     for good in [format!("bearer {token}"), format!("BEARER {token}"), format!("Bearer  {token}")] {
         anybody.with("authorization", &good).get(ME).await.expect(200);

@@ -1,42 +1,51 @@
 //! Tokens in cookies: no script can read them, and no other page can forge a request.
 
-use insula_tests::{Browser, Client, Server, set_cookies};
+use std::sync::Arc;
+
+use insula_tests::{Browser, Client, Server, SharedServer, set_cookies, unique};
 use serde_json::json;
+use tokio::sync::OnceCell;
 
 const ME: &str = "/api/v1/users/me";
 const ORGANIZATIONS: &str = "/api/v1/organizations";
 const HTTPS: &str = "https://insula.example";
 
 /// A server that users reach at `https://insula.example`, where Ada has an account.
-async fn https(settings: &[(&str, &str)]) -> Server {
-    let mut builder = Server::builder().env("INSULA_PUBLIC_URL", HTTPS);
-    for (name, value) in settings {
-        builder = builder.env(name, value);
-    }
-    let server = builder.start().await;
-    server.client().register("ada@example.com").await;
+async fn https() -> SharedServer {
+    static SHARED: OnceCell<Arc<Server>> = OnceCell::const_new();
+    let builder = Server::builder().env("INSULA_PUBLIC_URL", HTTPS);
+    let server = SharedServer::start_once(&SHARED, builder).await;
+    server.register("ada").await;
     server
 }
 
-async fn ada(server: &Server) -> Browser {
-    Browser::log_in(&server.client(), HTTPS, "ada@example.com").await.0
+/// The same with another setting.
+async fn https_with(name: &str, value: &str) -> SharedServer {
+    let server = Server::builder().env("INSULA_PUBLIC_URL", HTTPS).env(name, value).start().await;
+    let server = SharedServer::from(server);
+    server.register("ada").await;
+    server
+}
+
+async fn ada(server: &SharedServer) -> Browser {
+    Browser::log_in(&server.client(), HTTPS, &server.email("ada")).await.0
 }
 
 fn acme() -> serde_json::Value {
-    json!({ "name": "Acme", "slug": "acme" })
+    json!({ "name": "Acme", "slug": unique("acme") })
 }
 
 #[tokio::test]
 async fn cookies_are_named_and_kept_as_scheme_and_domain_allow() {
-    let plain = Server::start().await;
-    plain.client().register("ada@example.com").await;
-    let domain = https(&[("INSULA_COOKIE_DOMAIN", "insula.example")]).await;
+    let plain = Server::shared().await;
+    plain.register("ada").await;
+    let domain = https_with("INSULA_COOKIE_DOMAIN", "insula.example").await;
     for (server, origin, prefix, end) in [
         (&plain, plain.url(""), "", ""),
-        (&https(&[]).await, HTTPS.to_owned(), "__Host-", "; Secure"),
+        (&https().await, HTTPS.to_owned(), "__Host-", "; Secure"),
         (&domain, HTTPS.to_owned(), "__Secure-", "; Domain=insula.example; Secure"),
     ] {
-        let (browser, reply) = Browser::log_in(&server.client(), &origin, "ada@example.com").await;
+        let (browser, reply) = Browser::log_in(&server.client(), &origin, &server.email("ada")).await;
         let body = reply.json();
         assert_eq!(body["csrf_token"], browser.cookie("csrf"));
         assert!(body.get("access_token").is_none() && body.get("refresh_token").is_none(), "{body}");
@@ -55,8 +64,8 @@ async fn cookies_are_named_and_kept_as_scheme_and_domain_allow() {
 
 #[tokio::test]
 async fn a_bearer_gets_no_cookies() {
-    let server = https(&[]).await;
-    let who = json!({ "email": "ada@example.com", "password": insula_tests::PASSWORD });
+    let server = https().await;
+    let who = json!({ "email": server.email("ada"), "password": insula_tests::PASSWORD });
     let reply = server.client().post("/api/v1/auth/login", who).await;
     assert!(set_cookies(&reply).is_empty());
     assert!(reply.expect(200).get("csrf_token").is_none());
@@ -64,12 +73,13 @@ async fn a_bearer_gets_no_cookies() {
 
 #[tokio::test]
 async fn what_changes_something_needs_the_csrf_token_of_the_session() {
-    let server = https(&[]).await;
+    let server = https().await;
     let (ada, other) = (ada(&server).await, ada(&server).await);
     let refused = async |request: insula_tests::Request| {
         request.await.problem(403, "CSRF_FAILED");
     };
-    let create = || ada.forged("POST", ORGANIZATIONS).json(acme());
+    let draft = acme();
+    let create = || ada.forged("POST", ORGANIZATIONS).json(draft.clone());
     refused(create()).await;
     for wrong in [other.cookie("csrf"), "", "x", ada.cookie("rt"), &ada.cookie("csrf")[1..]] {
         refused(create().header("x-csrf-token", wrong)).await;
@@ -78,16 +88,18 @@ async fn what_changes_something_needs_the_csrf_token_of_the_session() {
     refused(ada.forged("POST", ORGANIZATIONS).body("text/plain", "x")).await;
     refused(ada.forged("DELETE", "/api/v1/users/me/sessions")).await;
     refused(ada.forged("POST", "/api/v1/organizations/nowhere/projects").json(json!({}))).await;
-    ada.post(ORGANIZATIONS, acme()).await.expect(201);
-    assert_eq!(
-        server.database().await.scalar("SELECT count(*) FROM organizations WHERE slug = 'acme'").await,
-        1
+    ada.post(ORGANIZATIONS, draft).await.expect(201);
+    let teams = format!(
+        "SELECT count(*) FROM organizations WHERE kind = 'team' AND id IN
+         (SELECT organization_id FROM members WHERE user_id IN {})",
+        server.own_users()
     );
+    assert_eq!(server.database().await.scalar(&teams).await, 1);
 }
 
 #[tokio::test]
 async fn what_changes_something_must_come_from_a_page_of_ours() {
-    let server = https(&[("INSULA_TRUSTED_ORIGINS", "https://console.example, https://admin.example")]).await;
+    let server = https_with("INSULA_TRUSTED_ORIGINS", "https://console.example, https://admin.example").await;
     let ada = ada(&server).await;
     for foreign in
         ["https://evil.example", "http://insula.example", "null", "https://insula.example:8443", ""]
@@ -109,11 +121,11 @@ async fn what_changes_something_must_come_from_a_page_of_ours() {
 
 #[tokio::test]
 async fn a_page_of_another_origin_cannot_log_in_or_register() {
-    let server = https(&[]).await;
+    let server = https().await;
     let evil = server.client().with("origin", "https://evil.example");
-    let who = json!({ "email": "ada@example.com", "password": insula_tests::PASSWORD });
+    let who = json!({ "email": server.email("ada"), "password": insula_tests::PASSWORD });
     evil.post("/api/v1/auth/login", who.clone()).await.problem(403, "CSRF_FAILED");
-    let new = json!({ "email": "eve@example.com", "password": insula_tests::PASSWORD });
+    let new = json!({ "email": server.email("eve"), "password": insula_tests::PASSWORD });
     evil.post("/api/v1/auth/register", new).await.problem(403, "CSRF_FAILED");
     // A program says nothing of where it comes from, and keeps no cookies.
     let mut by_cookie = who;
@@ -123,11 +135,11 @@ async fn a_page_of_another_origin_cannot_log_in_or_register() {
 
 #[tokio::test]
 async fn where_header_and_cookie_are_sent_the_header_counts() {
-    let server = https(&[]).await;
+    let server = https().await;
     let ada = ada(&server).await;
-    let eve = server.client().register("eve@example.com").await;
+    let eve = server.register("eve").await;
     let both = ada.forged("GET", ME).bearer(eve.token());
-    assert_eq!(both.await.expect(200)["email"], "eve@example.com");
+    assert_eq!(both.await.expect(200)["email"], server.email("eve"));
     ada.forged("GET", ME).bearer("x").await.problem(401, "INVALID_TOKEN");
     // Then nothing else is needed.
     ada.forged("POST", ORGANIZATIONS).json(acme()).bearer(eve.token()).await.expect(201);
@@ -135,7 +147,7 @@ async fn where_header_and_cookie_are_sent_the_header_counts() {
 
 #[tokio::test]
 async fn only_a_cookie_that_no_other_host_can_set_is_read() {
-    let server = https(&[]).await;
+    let server = https().await;
     let token = ada(&server).await.cookie("at").to_owned();
     let cookie = |line: String| server.client().get(ME).header("cookie", &line);
     cookie(format!("__Host-at={token}")).await.expect(200);
@@ -149,7 +161,7 @@ async fn only_a_cookie_that_no_other_host_can_set_is_read() {
 /// Another host of the domain may have set it, in whatever bytes. A user who is locked out by it cannot remove it.
 #[tokio::test]
 async fn a_cookie_of_another_host_does_not_block_the_login() {
-    let server = https(&[]).await;
+    let server = https().await;
     let ada = ada(&server).await;
     let csrf = ada.cookie("csrf");
     for neighbour in [
@@ -183,7 +195,7 @@ async fn a_cookie_of_another_host_does_not_block_the_login() {
 
 #[tokio::test]
 async fn a_browser_refreshes_by_its_cookie() {
-    let server = https(&[]).await;
+    let server = https().await;
     let mut ada = ada(&server).await;
     let old = ada.clone();
     // Without Origin, for any user.
@@ -207,7 +219,7 @@ async fn a_browser_refreshes_by_its_cookie() {
 
 #[tokio::test]
 async fn a_page_that_lost_its_csrf_token_gets_another() {
-    let server = https(&[]).await;
+    let server = https().await;
     let mut ada = ada(&server).await;
     let old = ada.cookie("csrf").to_owned();
     let reply = ada.forged("GET", "/api/v1/auth/csrf").await;
@@ -220,7 +232,7 @@ async fn a_page_that_lost_its_csrf_token_gets_another() {
 
 #[tokio::test]
 async fn a_logout_deletes_the_cookies() {
-    let server = https(&[]).await;
+    let server = https().await;
     for path in ["/api/v1/auth/logout", "/api/v1/auth/logout-all"] {
         let mut ada = ada(&server).await;
         let before = ada.clone();
@@ -235,6 +247,6 @@ async fn a_logout_deletes_the_cookies() {
         before.forged("GET", ME).await.problem(401, "INVALID_TOKEN");
         before.forged("POST", "/api/v1/auth/refresh").await.problem(401, "INVALID_TOKEN");
     }
-    let bearer: Client = server.client().log_in("ada@example.com", insula_tests::PASSWORD).await;
+    let bearer: Client = server.client().log_in(&server.email("ada"), insula_tests::PASSWORD).await;
     assert!(set_cookies(&bearer.request("POST", "/api/v1/auth/logout").await).is_empty());
 }

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeSet, process::Stdio};
 
-use insula_tests::{Client, Inbox, Operation, PASSWORD, Reply, Server, TestEnv, concurrently, eventually};
+use insula_tests::{
+    Client, Inbox, Operation, PASSWORD, Reply, Server, SharedServer, TestEnv, concurrently, eventually,
+    unique,
+};
 use serde_json::{Value, json};
 
 const REGISTER: &str = "/api/v1/auth/register";
@@ -24,7 +27,13 @@ const ALLOWED: [&str; 9] = [
     "updateMe",
 ];
 
-async fn start(settings: &[(&str, &str)]) -> (Server, Inbox) {
+async fn start() -> (SharedServer, Inbox) {
+    let server = Server::shared_with_mail().await;
+    let inbox = Inbox::own(&server).await;
+    (server, inbox)
+}
+
+async fn start_alone(settings: &[(&str, &str)]) -> (Server, Inbox) {
     let start = Server::builder().with_mail();
     let start = settings.iter().fold(start, |start, (name, value)| start.env(name, value));
     let server = start.start().await;
@@ -48,33 +57,36 @@ fn answer_of(reply: &Reply) -> (u16, Value, Vec<(String, String)>) {
 
 #[tokio::test]
 async fn a_new_account_waits_for_its_address_to_be_verified() {
-    let (server, inbox) = start(&[]).await;
-    let person = json!({ "email": "Ada@example.com", "password": PASSWORD });
+    let (server, inbox) = start().await;
+    let person = json!({ "email": server.email("Ada"), "password": PASSWORD });
     let made = server.client().post(REGISTER, person).await.expect(201);
     assert_eq!(made["email_verified_at"], Value::Null);
     let mails = inbox.mails().await;
-    assert_eq!((mails.len(), &*mails[0].kind, &*mails[0].to), (1, "send_verification", "Ada@example.com"));
+    assert_eq!(
+        (mails.len(), &*mails[0].kind, &*mails[0].to),
+        (1, "send_verification", &*server.email("Ada"))
+    );
 
-    let ada = server.client().log_in("ada@example.com", PASSWORD).await;
+    let ada = server.client().log_in(&server.email("ada"), PASSWORD).await;
     ada.post(ORGANIZATIONS, json!({})).await.problem(403, "EMAIL_UNVERIFIED");
     let followed = verify(&ada, &mails[0].token).await.expect(200);
-    assert_eq!(followed, json!({ "email": "Ada@example.com", "password_reset_token": null }));
+    assert_eq!(followed, json!({ "email": server.email("Ada"), "password_reset_token": null }));
     assert!(ada.get(ME).await.expect(200)["email_verified_at"].is_string());
-    ada.create_organization("acme").await;
-    server.client().log_in("ada@example.com", PASSWORD).await;
+    ada.create_organization(&unique("acme")).await;
+    server.client().log_in(&server.email("ada"), PASSWORD).await;
     assert_eq!(inbox.kinds().await, ["send_verification", "send_welcome"]);
     verify(&ada, &mails[0].token).await.problem(410, "LINK_EXPIRED");
 }
 
 #[tokio::test]
 async fn an_unverified_account_may_do_nothing_but_look_at_itself_and_leave() {
-    let (server, _) = start(&[]).await;
+    let (server, _) = start().await;
     let document = server.client().get("/api/v1/openapi.json").await.expect(200);
     let mut allowed = BTreeSet::new();
     for operation in Operation::all(&document).iter().filter(|operation| operation.needs_token) {
         // Each by somebody new: some end the session, one the account. What is not there, or not sound, would be refused
         // later.
-        let ada = server.client().register(&format!("{}@example.com", operation.id)).await;
+        let ada = server.register(&operation.id).await;
         let path = operation.path_with(|_| "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091".to_owned());
         let reply = operation.broken_request(&ada, &path).await;
         match [200, 202, 204, 400, 404].contains(&reply.status) {
@@ -87,8 +99,8 @@ async fn an_unverified_account_may_do_nothing_but_look_at_itself_and_leave() {
 
 #[tokio::test]
 async fn a_link_works_once_for_concurrent_requests() {
-    let (server, inbox) = start(&[]).await;
-    let ada = server.client().register("ada@example.com").await;
+    let (server, inbox) = start().await;
+    let ada = server.register("ada").await;
     let token = inbox.last("send_verification").await.token;
     let replies = concurrently(16, |_| {
         let (ada, token) = (ada.clone(), token.clone());
@@ -98,16 +110,16 @@ async fn a_link_works_once_for_concurrent_requests() {
     statuses.sort_unstable();
     assert_eq!(statuses, [&[200][..], &[410; 15]].concat());
     let database = server.database().await;
-    let events = "SELECT count(*) FROM audit_events WHERE action = 'user.email_verified'";
-    assert_eq!(database.scalar(events).await, 1);
+    let events = "SELECT count(*) FROM audit_events WHERE action = 'user.email_verified' AND actor_id IN";
+    assert_eq!(database.scalar(&format!("{events} {}", server.own_users())).await, 1);
 }
 
 #[tokio::test]
 async fn invalid_and_used_links_get_the_same_answer() {
-    let (server, inbox) = start(&[]).await;
-    let ada = server.client().register("ada@example.com").await;
+    let (server, inbox) = start().await;
+    let ada = server.register("ada").await;
     let good = inbox.last("send_verification").await.token;
-    ada.post("/api/v1/auth/password/forgot", json!({ "email": "ada@example.com" })).await.expect(202);
+    ada.post("/api/v1/auth/password/forgot", json!({ "email": server.email("ada") })).await.expect(202);
     let other = inbox.last("send_password_reset").await.token;
     let altered = format!("{}{}", &good[..63], if good.ends_with('A') { "B" } else { "A" });
     let mut answers = Vec::new();
@@ -124,7 +136,7 @@ async fn invalid_and_used_links_get_the_same_answer() {
 
 #[tokio::test]
 async fn a_link_expires_and_its_row_goes() {
-    let (server, inbox) = start(&[]).await;
+    let (server, inbox) = start_alone(&[]).await;
     let ada = server.client().register("ada@example.com").await;
     let token = inbox.last("send_verification").await.token;
     server.database().await.execute("UPDATE one_time_tokens SET expires_at = created_at").await;
@@ -139,7 +151,7 @@ async fn a_link_expires_and_its_row_goes() {
 
 #[tokio::test]
 async fn the_setting_limits_the_validity_of_a_link() {
-    let (server, _) = start(&[("INSULA_RESET_TTL", "1234")]).await;
+    let (server, _) = start_alone(&[("INSULA_RESET_TTL", "1234")]).await;
     server.client().register("ada@example.com").await;
     server
         .client()
@@ -161,26 +173,26 @@ async fn the_setting_limits_the_validity_of_a_link() {
 
 #[tokio::test]
 async fn a_new_link_revokes_the_old_one_and_the_answer_does_not_tell() {
-    let (server, inbox) = start(&[]).await;
-    let ada = server.client().register("ada@example.com").await;
+    let (server, inbox) = start().await;
+    let ada = server.register("ada").await;
     let old = inbox.last("send_verification").await.token;
     let resend =
         async |email: &str| answer_of(&server.client().post(RESEND, json!({ "email": email })).await);
-    let unverified = resend("ADA@example.com").await;
+    let unverified = resend(&server.email("ADA")).await;
     assert_eq!(unverified.0, 202);
     let new = inbox.last("send_verification").await.token;
     verify(&ada, &old).await.problem(410, "LINK_EXPIRED");
     verify(&ada, &new).await.expect(200);
     let mails = inbox.kinds().await;
-    for email in ["ada@example.com", "nobody@example.com"] {
-        assert_eq!(resend(email).await, unverified, "{email}");
+    for name in ["ada", "nobody"] {
+        assert_eq!(resend(&server.email(name)).await, unverified, "{name}");
     }
     assert_eq!(inbox.kinds().await, mails);
 }
 
 #[tokio::test]
 async fn nothing_that_is_stored_or_logged_can_be_used_as_a_link() {
-    let (server, inbox) = start(&[]).await;
+    let (server, inbox) = start_alone(&[]).await;
     let anybody = server.client().with("host", "evil.example").with("x-forwarded-host", "evil.example");
     let ada = anybody.register("ada@example.com").await;
     anybody.post("/api/v1/auth/password/forgot", json!({ "email": "ada@example.com" })).await.expect(202);
@@ -206,13 +218,14 @@ async fn nothing_that_is_stored_or_logged_can_be_used_as_a_link() {
 
 #[tokio::test]
 async fn without_a_mail_server_accounts_are_verified_at_registration() {
-    let server = Server::start().await;
-    let ada = server.client().register("ada@example.com").await;
+    let server = Server::shared().await;
+    let ada = server.register("ada").await;
     assert!(ada.get(ME).await.expect(200)["email_verified_at"].is_string());
-    ada.create_organization("acme").await;
+    let slug = ada.create_organization(&unique("acme")).await.slug;
     // Users keep access when e-mail is switched off later.
-    server.database().await.execute("UPDATE users SET email_verified_at = NULL").await;
-    ada.get("/api/v1/organizations/acme").await.expect(200);
+    let unverify = format!("UPDATE users SET email_verified_at = NULL WHERE id IN {}", server.own_users());
+    server.database().await.execute(&unverify).await;
+    ada.get(&format!("/api/v1/organizations/{slug}")).await.expect(200);
 }
 
 #[tokio::test]
@@ -223,16 +236,16 @@ async fn a_console_can_ask_how_accounts_work() {
         })
     };
     let path = "/api/v1/auth/config";
-    assert_eq!(Server::start().await.client().get(path).await.expect(200), config(false, false));
-    let (server, _) = start(&[]).await;
+    assert_eq!(Server::shared().await.client().get(path).await.expect(200), config(false, false));
+    let (server, _) = start().await;
     assert_eq!(server.client().get(path).await.expect(200), config(true, false));
-    let (server, _) = start(&[("INSULA_HIDE_EXISTING_ACCOUNTS", "true")]).await;
+    let (server, _) = start_alone(&[("INSULA_HIDE_EXISTING_ACCOUNTS", "true")]).await;
     assert_eq!(server.client().get(path).await.expect(200), config(true, true));
 }
 
 #[tokio::test]
 async fn with_hidden_accounts_only_an_email_tells_that_the_address_is_taken() {
-    let (server, inbox) = start(&[("INSULA_HIDE_EXISTING_ACCOUNTS", "true")]).await;
+    let (server, inbox) = start_alone(&[("INSULA_HIDE_EXISTING_ACCOUNTS", "true")]).await;
     let register = async |email: &str, username: Option<&str>| {
         let person = json!({ "email": email, "password": PASSWORD, "username": username });
         answer_of(&server.client().post(REGISTER, person).await)
@@ -269,7 +282,7 @@ async fn with_hidden_accounts_only_an_email_tells_that_the_address_is_taken() {
 
 #[tokio::test]
 async fn create_superuser_verifies_the_account_and_promotes_no_unverified_one() {
-    let (server, _) = start(&[]).await;
+    let (server, _) = start_alone(&[]).await;
     // Somebody expects the superuser's address.
     let attacker = server.client().register("root@example.com").await;
     let env = server.test_env();

@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use insula_tests::{Client, Inbox, Reply, Server, TestEnv};
+use insula_tests::{Client, Inbox, Reply, Server, TestEnv, unique};
 use serde_json::json;
 
 const REGISTER: &str = "/api/v1/auth/register";
@@ -35,10 +35,9 @@ async fn register(server: &Server, email: &str, password: &str) -> Client {
 
 #[tokio::test]
 async fn either_form_works_in_registration_change_and_reauthentication() {
-    let server = Server::start().await;
-    for (email, [one, other]) in
-        [("ada@example.com", [COMPOSED, DECOMPOSED]), ("eve@example.com", [DECOMPOSED, COMPOSED])]
-    {
+    let server = Server::shared().await;
+    for (name, [one, other]) in [("ada", [COMPOSED, DECOMPOSED]), ("eve", [DECOMPOSED, COMPOSED])] {
+        let email = &server.email(name);
         let person = register(&server, email, one).await;
         either_logs_in(&server, email).await;
         person.post(REAUTHENTICATE, json!({ "password": other })).await.expect(204);
@@ -54,29 +53,30 @@ async fn either_form_works_in_registration_change_and_reauthentication() {
 
 #[tokio::test]
 async fn a_password_reset_accepts_either_form() {
-    let server = Server::builder().with_mail().start().await;
-    let inbox = Inbox::of(&server).await;
-    server.client().register("ada@example.com").await;
+    let server = Server::shared_with_mail().await;
+    let inbox = Inbox::own(&server).await;
+    server.register("ada").await;
     for password in BOTH {
-        let forgot = json!({ "email": "ada@example.com" });
+        let forgot = json!({ "email": server.email("ada") });
         server.client().post("/api/v1/auth/password/forgot", forgot).await.expect(202);
         let token = inbox.last("send_password_reset").await.token;
         let reset = json!({ "token": token, "password": password });
         server.client().post("/api/v1/auth/password/reset", reset).await.expect(200);
-        either_logs_in(&server, "ada@example.com").await;
+        either_logs_in(&server, &server.email("ada")).await;
     }
 }
 
 #[tokio::test]
 async fn an_invitation_accepts_either_form() {
-    let server = Server::builder().with_mail().start().await;
-    let inbox = Inbox::of(&server).await;
-    let owner = server.client().register("ada@example.com").await;
+    let server = Server::shared_with_mail().await;
+    let inbox = Inbox::own(&server).await;
+    let owner = server.register("ada").await;
     let verification = json!({ "token": inbox.last("send_verification").await.token });
     owner.post("/api/v1/auth/email/verify", verification).await.expect(200);
-    owner.create_organization("acme").await;
-    for (email, password) in [("bob@example.com", COMPOSED), ("eve@example.com", DECOMPOSED)] {
-        owner.invite("acme", email, &["member"]).await.expect(201);
+    let slug = owner.create_organization(&unique("acme")).await.slug;
+    for (name, password) in [("bob", COMPOSED), ("eve", DECOMPOSED)] {
+        let email = &server.email(name);
+        owner.invite(&slug, email, &["member"]).await.expect(201);
         let token = inbox.last("send_invitation").await.token;
         server.client().accept(&token, json!({ "password": password })).await.expect(200);
         either_logs_in(&server, email).await;
@@ -108,24 +108,28 @@ async fn a_hash_of_what_was_typed_once_is_replaced_by_one_of_the_composed_form()
     // Made by libxcrypt.
     const TYPED: &str = "glu\u{308}hende Lampe";
     const HASH: &str = "$2b$04$abcdefghijklmnopqrstuuiqMD3xxF/DaoQTUAkKXn.vByXR/HG/O";
-    let (server, superuser) = Server::with_superuser().await;
-    let draft = json!({ "email": "ada@example.com", "password_hash": HASH });
+    let server = Server::shared().await;
+    let (superuser, email) = (server.superuser().await, &*server.email("ada"));
+    let draft = json!({ "email": email, "password_hash": HASH });
     superuser.post("/api/v1/admin/users", draft).await.expect(201);
     let composed = "gl\u{fc}hende Lampe";
-    log_in(&server, "ada@example.com", composed).await.problem(401, "INVALID_CREDENTIALS");
-    log_in(&server, "ada@example.com", TYPED).await.expect(200);
-    let old = "SELECT count(*) FROM credentials WHERE secret_hash NOT LIKE '$argon2id$%'";
-    assert_eq!(server.database().await.scalar(old).await, 0);
+    log_in(&server, email, composed).await.problem(401, "INVALID_CREDENTIALS");
+    log_in(&server, email, TYPED).await.expect(200);
+    let old = format!(
+        "SELECT count(*) FROM credentials WHERE secret_hash NOT LIKE '$argon2id$%' AND user_id IN {}",
+        server.own_users()
+    );
+    assert_eq!(server.database().await.scalar(&old).await, 0);
     for password in [composed, TYPED] {
-        log_in(&server, "ada@example.com", password).await.expect(200);
+        log_in(&server, email, password).await.expect(200);
     }
 }
 
 #[tokio::test]
 async fn the_length_is_that_of_the_composed_form() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     let register = async |password: &str| {
-        let email = format!("{}@example.com", password.len());
+        let email = server.email(&password.len().to_string());
         server.client().post(REGISTER, json!({ "email": email, "password": password })).await
     };
     // 128 characters, which are 256 code points as they are typed, and one more.

@@ -1,7 +1,7 @@
 //! Passwords: which are accepted, how they are stored, and many concurrent logins.
 
-use insula_tests::{PASSWORD, Reply, Server, TestDatabase, concurrently};
-use serde_json::{Value, json};
+use insula_tests::{Client, PASSWORD, Reply, Server, SharedServer, TestDatabase, concurrently, unique};
+use serde_json::json;
 
 const REGISTER: &str = "/api/v1/auth/register";
 const LOG_IN: &str = "/api/v1/auth/login";
@@ -13,41 +13,76 @@ const BCRYPT: (&str, &str) =
 const OLD_ARGON2: (&str, &str) =
     ("password", "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4");
 
-fn person(password: &str) -> Value {
-    json!({ "email": "jane.doe@example.com", "username": "captain-nemo", "password": password })
+/// Jane, who has the username `captain-nemo-7`.
+struct Jane {
+    server: SharedServer,
+    database: TestDatabase,
+    email: String,
+    username: String,
 }
 
-async fn register(server: &Server, password: &str) -> Reply {
-    server.client().post(REGISTER, person(password)).await
-}
+impl Jane {
+    async fn start() -> Self {
+        Self::on(Server::shared().await).await
+    }
 
-async fn stored(database: &TestDatabase) -> String {
-    database.text("SELECT secret_hash FROM credentials").await
+    async fn on(server: SharedServer) -> Self {
+        let (database, email) = (server.database().await, server.email("jane.doe"));
+        Self { server, database, email, username: unique("captain-nemo") }
+    }
+
+    async fn register(&self, password: &str) -> Reply {
+        let person = json!({ "email": self.email, "username": self.username, "password": password });
+        self.server.client().post(REGISTER, person).await
+    }
+
+    async fn log_in(&self, password: &str) -> Client {
+        self.server.client().log_in(&self.email, password).await
+    }
+
+    /// Logs in by the username.
+    async fn log_in_by_name(&self, password: &str) -> Reply {
+        let who = json!({ "username": self.username, "password": password });
+        self.server.client().post(LOG_IN, who).await
+    }
+
+    async fn stored(&self) -> String {
+        let own = self.server.own_users();
+        self.database.text(&format!("SELECT secret_hash FROM credentials WHERE user_id IN {own}")).await
+    }
+
+    async fn store(&self, hash: &str) {
+        let own = self.server.own_users();
+        let store = format!("UPDATE credentials SET secret_hash = '{hash}' WHERE user_id IN {own}");
+        assert_eq!(self.database.execute(&store).await, 1);
+    }
 }
 
 #[tokio::test]
 async fn an_easily_guessed_password_is_refused_with_the_reason() {
-    let server = Server::start().await;
+    let jane = Jane::start().await;
+    let domain = jane.email.split('@').nth(1).unwrap();
     for (password, code) in [
         ("password123", "TOO_COMMON"),
         ("PassWord123", "TOO_COMMON"),
-        ("jane.doe@example.com", "TOO_SIMILAR"),
-        ("Jane.Doe@Example.com", "TOO_SIMILAR"),
+        (&*jane.email, "TOO_SIMILAR"),
+        (&format!("Jane.Doe@{}", domain.to_uppercase()), "TOO_SIMILAR"),
         ("jane.doe", "TOO_SIMILAR"),
-        ("CAPTAIN-nemo!", "TOO_SIMILAR"),
+        (&format!("{}!", jane.username.replace("captain", "CAPTAIN")), "TOO_SIMILAR"),
         ("Insula-2026", "TOO_SIMILAR"),
     ] {
-        let refused = register(&server, password).await;
+        let refused = jane.register(password).await;
         let problem = refused.problem(422, "WEAK_PASSWORD");
         assert_eq!(refused.faults(), [format!("password {code}")], "{password}");
         assert!(!problem.to_string().to_lowercase().contains(&password.to_lowercase()), "{problem}");
     }
-    assert_eq!(server.database().await.scalar("SELECT count(*) FROM users").await, 0);
+    let accounts = format!("SELECT count(*) FROM users WHERE id IN {}", jane.server.own_users());
+    assert_eq!(jane.database.scalar(&accounts).await, 0);
 }
 
 #[tokio::test]
 async fn a_weak_password_is_reported_with_the_other_errors() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     let body = json!({ "email": "nobody", "username": "captain-nemo", "password": "captain-nemo" });
     let refused = server.client().post(REGISTER, body).await;
     refused.problem(422, "VALIDATION_FAILED");
@@ -56,18 +91,18 @@ async fn a_weak_password_is_reported_with_the_other_errors() {
 
 #[tokio::test]
 async fn a_long_passphrase_needs_no_digits_and_counts_to_its_end() {
-    let server = Server::start().await;
+    let jane = Jane::start().await;
     let passphrase = "every good boat has a small lamp ".repeat(4)[..100].to_owned();
-    register(&server, &passphrase).await.expect(201);
-    server.client().log_in("jane.doe@example.com", &passphrase).await;
-    let cut = json!({ "username": "captain-nemo", "password": passphrase[..99] });
-    server.client().post(LOG_IN, cut).await.problem(401, "INVALID_CREDENTIALS");
+    jane.register(&passphrase).await.expect(201);
+    jane.log_in(&passphrase).await;
+    jane.log_in_by_name(&passphrase[..99]).await.problem(401, "INVALID_CREDENTIALS");
 }
 
 #[tokio::test]
 async fn a_longer_minimum_applies_to_new_passwords_only() {
     let server = Server::start().await;
-    register(&server, "kjwb-qzx").await.expect(201);
+    let jane = json!({ "email": "jane.doe@example.com", "password": "kjwb-qzx" });
+    server.client().post(REGISTER, jane).await.expect(201);
     let env = server.test_env().clone();
     server.terminate().await;
 
@@ -83,22 +118,21 @@ async fn a_longer_minimum_applies_to_new_passwords_only() {
 #[tokio::test]
 async fn an_outdated_hash_is_replaced_at_login() {
     let server = Server::builder().env("INSULA_PASSWORD_MEMORY", "19456").start().await;
-    register(&server, PASSWORD).await.expect(201);
-    let database = server.database().await;
+    let jane = Jane::on(server.into()).await;
+    jane.register(PASSWORD).await.expect(201);
     for (password, hash) in [BCRYPT, OLD_ARGON2] {
         let log_ins = "SELECT count(*) FROM audit_events WHERE action <> 'session.refused'";
-        let events = database.scalar(log_ins).await;
-        assert_eq!(database.execute(&format!("UPDATE credentials SET secret_hash = '{hash}'")).await, 1);
-        let wrong = json!({ "username": "captain-nemo", "password": "wrong" });
-        server.client().post(LOG_IN, wrong).await.problem(401, "INVALID_CREDENTIALS");
-        assert_eq!(stored(&database).await, hash, "only who knows the password renews its hash");
+        let events = jane.database.scalar(log_ins).await;
+        jane.store(hash).await;
+        jane.log_in_by_name("wrong").await.problem(401, "INVALID_CREDENTIALS");
+        assert_eq!(jane.stored().await, hash, "only who knows the password renews its hash");
 
-        server.client().log_in("jane.doe@example.com", password).await;
-        let renewed = stored(&database).await;
+        jane.log_in(password).await;
+        let renewed = jane.stored().await;
         assert!(renewed.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{renewed}");
-        server.client().log_in("jane.doe@example.com", password).await;
-        assert_eq!(stored(&database).await, renewed, "once");
-        assert_eq!(database.scalar(log_ins).await, events + 2, "the log-ins alone");
+        jane.log_in(password).await;
+        assert_eq!(jane.stored().await, renewed, "once");
+        assert_eq!(jane.database.scalar(log_ins).await, events + 2, "the log-ins alone");
     }
 }
 
@@ -109,58 +143,53 @@ async fn a_bcrypt_hash_of_a_long_password_is_kept_until_another_is_set() {
     const LONG: &str =
         "every good boat has a small lamp and every lamp has a good boat; so it goes on and on";
     const HASH: &str = "$2b$04$abcdefghijklmnopqrstuullgNKBkhAIfu3hQo/6Pdyw5GjWr.5bq";
-    let server = Server::start().await;
-    register(&server, PASSWORD).await.expect(201);
-    let database = server.database().await;
-    database.execute(&format!("UPDATE credentials SET secret_hash = '{HASH}'")).await;
+    let jane = Jane::start().await;
+    jane.register(PASSWORD).await.expect(201);
+    jane.store(HASH).await;
     let mistyped = format!("{}, and pn", &LONG[..72]);
     for password in [&mistyped, LONG, &LONG[..72], LONG] {
-        let ada = server.client().log_in("jane.doe@example.com", password).await;
+        let ada = jane.log_in(password).await;
         ada.post("/api/v1/auth/reauthenticate", json!({ "password": password })).await.expect(204);
-        assert_eq!(stored(&database).await, HASH);
+        assert_eq!(jane.stored().await, HASH);
     }
     for wrong in [&LONG[..71], &format!("{LONG}\u{1}")[1..]] {
-        let who = json!({ "username": "captain-nemo", "password": wrong });
-        server.client().post(LOG_IN, who).await.problem(401, "INVALID_CREDENTIALS");
+        jane.log_in_by_name(wrong).await.problem(401, "INVALID_CREDENTIALS");
     }
-    let ada = server.client().log_in("jane.doe@example.com", LONG).await;
+    let ada = jane.log_in(LONG).await;
     let change = json!({ "current_password": LONG, "password": format!("{LONG}.") });
     ada.put("/api/v1/users/me/password", change).await.expect(200);
-    assert!(stored(&database).await.starts_with("$argon2id$"));
-    let cut = json!({ "username": "captain-nemo", "password": LONG });
-    server.client().post(LOG_IN, cut).await.problem(401, "INVALID_CREDENTIALS");
+    assert!(jane.stored().await.starts_with("$argon2id$"));
+    jane.log_in_by_name(LONG).await.problem(401, "INVALID_CREDENTIALS");
 }
 
 #[tokio::test]
 async fn concurrent_logins_replace_a_hash_once() {
-    let server = Server::start().await;
-    register(&server, PASSWORD).await.expect(201);
-    let database = server.database().await;
-    database.execute(&format!("UPDATE credentials SET secret_hash = '{}'", BCRYPT.1)).await;
-    let client = server.client();
+    let jane = Jane::start().await;
+    jane.register(PASSWORD).await.expect(201);
+    jane.store(BCRYPT.1).await;
+    let client = jane.server.client();
     let replies = concurrently(5, |_| {
-        let client = client.clone();
-        async move { client.post(LOG_IN, json!({ "username": "captain-nemo", "password": BCRYPT.0 })).await }
+        let who = json!({ "username": jane.username, "password": BCRYPT.0 });
+        let request = client.post(LOG_IN, who);
+        async move { request.await }
     })
     .await;
     replies.iter().for_each(|reply| drop(reply.expect(200)));
-    assert!(stored(&database).await.starts_with("$argon2id$"));
-    client.log_in("jane.doe@example.com", BCRYPT.0).await;
+    assert!(jane.stored().await.starts_with("$argon2id$"));
+    jane.log_in(BCRYPT.0).await;
 }
 
 #[tokio::test]
 async fn an_unsupported_hash_allows_no_login() {
-    let server = Server::start().await;
-    register(&server, PASSWORD).await.expect(201);
-    let database = server.database().await;
+    let jane = Jane::start().await;
+    jane.register(PASSWORD).await.expect(201);
     let dear = OLD_ARGON2.1.replace("m=256", "m=4194304");
     for hash in ["", "password", &BCRYPT.1.replace("$04$", "$31$"), &dear] {
-        database.execute(&format!("UPDATE credentials SET secret_hash = '{hash}'")).await;
+        jane.store(hash).await;
         for password in ["password", BCRYPT.0] {
-            let who = json!({ "username": "captain-nemo", "password": password });
-            server.client().post(LOG_IN, who).await.problem(401, "INVALID_CREDENTIALS");
+            jane.log_in_by_name(password).await.problem(401, "INVALID_CREDENTIALS");
         }
-        assert_eq!(stored(&database).await, *hash);
+        assert_eq!(jane.stored().await, *hash);
     }
 }
 

@@ -2,20 +2,20 @@
 
 use std::collections::BTreeSet;
 
-use insula_tests::{Client, PASSWORD, Server, concurrently, eventually};
+use insula_tests::{Client, PASSWORD, Server, SharedServer, concurrently, eventually};
 use serde_json::{Value, json};
 
 const REFRESH: &str = "/api/v1/auth/refresh";
 const ME: &str = "/api/v1/users/me";
 
 /// Ada, logged in, with the answer to the login.
-async fn ada(server: &Server) -> Value {
-    server.client().register("ada@example.com").await;
+async fn ada(server: &SharedServer) -> Value {
+    server.register("ada").await;
     log_in(server).await
 }
 
-async fn log_in(server: &Server) -> Value {
-    let who = json!({ "email": "ada@example.com", "password": PASSWORD });
+async fn log_in(server: &SharedServer) -> Value {
+    let who = json!({ "email": server.email("ada"), "password": PASSWORD });
     server.client().post("/api/v1/auth/login", who).await.expect(200)
 }
 
@@ -31,9 +31,14 @@ async fn refresh(client: &Client, token: &str) -> Value {
     client.post(REFRESH, body(token)).await.expect(200)
 }
 
+/// SQL for the highest number of refreshes of a session.
+fn counter(server: &SharedServer) -> String {
+    format!("SELECT max(refresh_counter) FROM sessions WHERE user_id IN {}", server.own_users())
+}
+
 #[tokio::test]
 async fn a_refresh_gives_a_new_pair_of_the_same_session() {
-    let server = Server::start().await;
+    let server = SharedServer::from(Server::start().await);
     let session = ada(&server).await;
     let anybody = server.client();
     let events = "SELECT count(*) FROM audit_events";
@@ -54,7 +59,7 @@ async fn a_refresh_gives_a_new_pair_of_the_same_session() {
 
 #[tokio::test]
 async fn twenty_tabs_with_one_token_all_get_the_one_successor() {
-    let server = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start().await;
+    let server = Server::shared().await;
     let anybody = server.client();
     let mut token = text(&ada(&server).await, "refresh_token");
     for round in 0..3 {
@@ -68,14 +73,14 @@ async fn twenty_tabs_with_one_token_all_get_the_one_successor() {
         assert_ne!(successor, token);
         token = successor;
     }
-    let counter = server.database().await.scalar("SELECT max(refresh_counter) FROM sessions").await;
+    let counter = server.database().await.scalar(&counter(&server)).await;
     assert_eq!(counter, 4, "each round counted once");
 }
 
 #[tokio::test]
 async fn tabs_on_two_processes_get_the_one_successor_too() {
     let slow = |builder: insula_tests::Builder| builder.env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60");
-    let here = slow(Server::builder()).start().await;
+    let here = SharedServer::from(slow(Server::builder()).start().await);
     let there = slow(Server::builder()).test_env(here.test_env()).start().await;
     let clients = [here.client(), there.client()];
     let mut token = text(&ada(&here).await, "refresh_token");
@@ -88,13 +93,13 @@ async fn tabs_on_two_processes_get_the_one_successor_too() {
         assert_eq!(successors.len(), 1, "{successors:?}");
         token = successors.into_iter().next().unwrap();
     }
-    let counter = here.database().await.scalar("SELECT max(refresh_counter) FROM sessions").await;
+    let counter = here.database().await.scalar(&counter(&here)).await;
     assert_eq!(counter, 11, "each round counted once");
 }
 
 #[tokio::test]
 async fn reuse_of_an_old_token_revokes_the_session_and_notifies_the_user() {
-    let server = Server::builder().env("INSULA_REFRESH_GRACE", "0").start().await;
+    let server = SharedServer::from(Server::builder().env("INSULA_REFRESH_GRACE", "0").start().await);
     let (anybody, database) = (server.client(), server.database().await);
     let session = ada(&server).await;
     let elsewhere = log_in(&server).await;
@@ -118,20 +123,22 @@ async fn reuse_of_an_old_token_revokes_the_session_and_notifies_the_user() {
 
 #[tokio::test]
 async fn a_token_from_the_future_is_refused_and_ends_nothing() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     let (anybody, database) = (server.client(), server.database().await);
     let first = ada(&server).await;
     let second = refresh(&anybody, &text(&first, "refresh_token")).await;
     // As after a restored backup.
-    database.execute("UPDATE sessions SET refresh_counter = 1").await;
+    let own = format!("WHERE user_id IN {}", server.own_users());
+    database.execute(&format!("UPDATE sessions SET refresh_counter = 1 {own}")).await;
     anybody.post(REFRESH, body(&text(&second, "refresh_token"))).await.problem(401, "INVALID_TOKEN");
     refresh(&anybody, &text(&first, "refresh_token")).await;
-    assert_eq!(database.scalar("SELECT count(*) FROM sessions WHERE revoked_at IS NOT NULL").await, 0);
+    let revoked = format!("SELECT count(*) FROM sessions {own} AND revoked_at IS NOT NULL");
+    assert_eq!(database.scalar(&revoked).await, 0);
 }
 
 #[tokio::test]
 async fn what_is_no_refresh_token_is_none() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     let anybody = server.client();
     let session = ada(&server).await;
     let (access, refresh) = (text(&session, "access_token"), text(&session, "refresh_token"));
@@ -163,20 +170,21 @@ async fn what_is_no_refresh_token_is_none() {
 #[tokio::test]
 async fn what_has_ended_is_not_refreshed() {
     let past = "'2026-01-01T00:00:00Z'";
-    for end in [
-        format!("UPDATE sessions SET idle_expires_at = {past}"),
-        format!("UPDATE sessions SET expires_at = {past}"),
-        format!("UPDATE sessions SET revoked_at = {past}"),
-        "UPDATE users SET is_active = false".to_owned(),
-        format!("UPDATE users SET deleted_at = {past}"),
+    for (table, end) in [
+        ("sessions", format!("idle_expires_at = {past}")),
+        ("sessions", format!("expires_at = {past}")),
+        ("sessions", format!("revoked_at = {past}")),
+        ("users", "is_active = false".to_owned()),
+        ("users", format!("deleted_at = {past}")),
     ] {
-        let server = Server::start().await;
+        let server = Server::shared().await;
         let session = ada(&server).await;
-        server.database().await.execute(&end).await;
+        let (id, own) = (if table == "users" { "id" } else { "user_id" }, server.own_users());
+        server.database().await.execute(&format!("UPDATE {table} SET {end} WHERE {id} IN {own}")).await;
         let reply = server.client().post(REFRESH, body(&text(&session, "refresh_token"))).await;
         reply.problem(401, "INVALID_TOKEN");
-        let counted = "SELECT count(*) FROM sessions WHERE refresh_counter > 1";
-        assert_eq!(server.database().await.scalar(counted).await, 0, "{end}");
+        let counted = format!("SELECT count(*) FROM sessions WHERE refresh_counter > 1 AND user_id IN {own}");
+        assert_eq!(server.database().await.scalar(&counted).await, 0, "{end}");
         let me = server.client().bearer(&text(&session, "access_token"));
         eventually("the access token is dead too", async || me.get(ME).await.status == 401).await;
     }
@@ -184,7 +192,7 @@ async fn what_has_ended_is_not_refreshed() {
 
 #[tokio::test]
 async fn a_session_without_refresh_expires() {
-    let server = Server::builder().env("INSULA_SESSION_IDLE_TTL", "1").start().await;
+    let server = SharedServer::from(Server::builder().env("INSULA_SESSION_IDLE_TTL", "1").start().await);
     let session = ada(&server).await;
     let me = server.client().bearer(&text(&session, "access_token"));
     eventually("the idle session ends", async || me.get(ME).await.status == 401).await;
@@ -194,10 +202,10 @@ async fn a_session_without_refresh_expires() {
 
 #[tokio::test]
 async fn one_process_refreshes_what_another_one_gave() {
-    let here = Server::start().await;
+    let here = SharedServer::from(Server::start().await);
     let there = Server::builder().test_env(here.test_env()).start().await;
     let mut token = text(&ada(&here).await, "refresh_token");
-    for server in [&there, &here, &there] {
+    for server in [&there, &*here, &there] {
         let next = refresh(&server.client(), &token).await;
         here.client().bearer(&text(&next, "access_token")).get(ME).await.expect(200);
         token = text(&next, "refresh_token");

@@ -1,28 +1,54 @@
 //! `/auth` and `/users/me`: accounts and sessions, and the inputs they reject.
 
-use insula_tests::{Client, PASSWORD, Server, eventually};
+use insula_tests::{Client, OrgWithOwner, PASSWORD, Server, SharedServer, eventually, unique};
 use serde_json::{Value, json};
 
 const REGISTER: &str = "/api/v1/auth/register";
 const LOG_IN: &str = "/api/v1/auth/login";
 const ME: &str = "/api/v1/users/me";
 
-fn ada() -> Value {
-    json!({ "email": "Ada@Example.com", "password": PASSWORD, "username": "ada", "first_name": "Ada", "last_name": "Lovelace" })
+/// A server that Ada uses.
+struct AdasServer {
+    server: SharedServer,
+    anybody: Client,
+    username: String,
 }
 
-/// Where Ada has an account.
-async fn with_ada() -> (Server, Client) {
-    let server = Server::start().await;
-    let anybody = server.client();
-    anybody.post(REGISTER, ada()).await.expect(201);
-    (server, anybody)
+impl AdasServer {
+    async fn start() -> Self {
+        Self::on(Server::shared().await)
+    }
+
+    fn on(server: SharedServer) -> Self {
+        Self { anybody: server.client(), server, username: unique("ada") }
+    }
+
+    /// Where Ada has an account.
+    async fn with_ada() -> Self {
+        let start = Self::start().await;
+        start.anybody.post(REGISTER, start.ada()).await.expect(201);
+        start
+    }
+
+    /// Ada's registration. Its address has capital letters.
+    fn ada(&self) -> Value {
+        let (email, username) = (self.capital_email(), &self.username);
+        json!({ "email": email, "password": PASSWORD, "username": username, "first_name": "Ada", "last_name": "Lovelace" })
+    }
+
+    fn email(&self) -> String {
+        self.server.email("ada")
+    }
+
+    fn capital_email(&self) -> String {
+        self.email().replace("ada@", "Ada@").replace("example", "Example")
+    }
 }
 
 #[tokio::test]
 async fn a_new_account_is_active_and_ordinary() {
-    let server = Server::start().await;
-    let made = server.client().post(REGISTER, ada()).await;
+    let start = AdasServer::start().await;
+    let made = start.anybody.post(REGISTER, start.ada()).await;
     let body = made.expect(201);
     let members: Vec<_> = body.as_object().unwrap().keys().collect();
     let expected = [
@@ -46,7 +72,7 @@ async fn a_new_account_is_active_and_ordinary() {
     ];
     assert_eq!(members, expected);
     assert_eq!((&body["is_active"], &body["is_superuser"]), (&json!(true), &json!(false)));
-    assert_eq!((&body["email"], &body["username"]), (&json!("Ada@Example.com"), &json!("ada")));
+    assert_eq!((&body["email"], &body["username"]), (&json!(start.capital_email()), &json!(start.username)));
     assert_eq!((&body["first_name"], &body["last_name"]), (&json!("Ada"), &json!("Lovelace")));
     assert_eq!(body["last_login_at"], Value::Null);
     assert_eq!((made.header("location"), made.header("etag")), (Some(ME), Some("\"1\"")));
@@ -54,8 +80,8 @@ async fn a_new_account_is_active_and_ordinary() {
 
 #[tokio::test]
 async fn an_account_needs_no_more_than_address_and_password() {
-    let server = Server::start().await;
-    let body = json!({ "email": "bob@example.com", "password": PASSWORD });
+    let server = Server::shared().await;
+    let body = json!({ "email": server.email("bob"), "password": PASSWORD });
     let made = server.client().post(REGISTER, body).await.expect(201);
     for optional in ["username", "first_name", "last_name"] {
         assert_eq!(made[optional], Value::Null);
@@ -64,27 +90,29 @@ async fn an_account_needs_no_more_than_address_and_password() {
 
 #[tokio::test]
 async fn an_address_belongs_to_one_account_however_it_is_spelled() {
-    let (_server, anybody) = with_ada().await;
+    let start = AdasServer::with_ada().await;
     for same in [
-        "Ada@Example.com",
-        "ADA@EXAMPLE.COM",
-        "  ada@example.com ",
-        "ada@ｅｘａｍｐｌｅ.com",
-        "ada@EXAMPLE。com",
+        start.capital_email(),
+        start.email().to_uppercase(),
+        format!("  {} ", start.email()),
+        start.email().replace("example", "ｅｘａｍｐｌｅ"),
+        start.email().replace("example.", "EXAMPLE。"),
     ] {
         let again = json!({ "email": same, "password": PASSWORD });
-        anybody.post(REGISTER, again).await.problem(409, "EMAIL_TAKEN");
+        start.anybody.post(REGISTER, again).await.problem(409, "EMAIL_TAKEN");
     }
     // A full-width @ is none.
-    let reply = anybody.post(REGISTER, json!({ "email": "ada＠example.com", "password": PASSWORD })).await;
+    let wide = json!({ "email": start.email().replace('@', "＠"), "password": PASSWORD });
+    let reply = start.anybody.post(REGISTER, wide).await;
     assert_eq!((reply.status, reply.faults()), (422, vec!["email INVALID_FORMAT".to_owned()]));
 }
 
 #[tokio::test]
 async fn a_second_registration_says_that_the_address_is_taken() {
-    let (server, anybody) = with_ada().await;
-    anybody.post(REGISTER, ada()).await.problem(409, "EMAIL_TAKEN");
-    let database = server.database().await;
+    let start = AdasServer::on(Server::start().await.into());
+    start.anybody.post(REGISTER, start.ada()).await.expect(201);
+    start.anybody.post(REGISTER, start.ada()).await.problem(409, "EMAIL_TAKEN");
+    let database = start.server.database().await;
     for table in ["users", "credentials", "organizations", "outbox"] {
         assert_eq!(database.scalar(&format!("SELECT count(*) FROM {table}")).await, 1, "{table}");
     }
@@ -92,16 +120,17 @@ async fn a_second_registration_says_that_the_address_is_taken() {
 
 #[tokio::test]
 async fn a_username_belongs_to_one_account_without_regard_to_case() {
-    let (_server, anybody) = with_ada().await;
-    for same in ["ada", "ADA", "Ada"] {
-        let other = json!({ "email": "bob@example.com", "password": PASSWORD, "username": same });
-        anybody.post(REGISTER, other).await.problem(409, "USERNAME_TAKEN");
+    let start = AdasServer::with_ada().await;
+    let name = &start.username;
+    for same in [name, &name.to_uppercase(), &name.replace("ada", "Ada")] {
+        let other = json!({ "email": start.server.email("bob"), "password": PASSWORD, "username": same });
+        start.anybody.post(REGISTER, other).await.problem(409, "USERNAME_TAKEN");
     }
 }
 
 #[tokio::test]
 async fn users_cannot_set_protected_fields() {
-    let (server, anybody) = with_ada().await;
+    let start = AdasServer::with_ada().await;
     for (field, value) in [
         ("is_superuser", json!(true)),
         ("is_active", json!(true)),
@@ -110,32 +139,36 @@ async fn users_cannot_set_protected_fields() {
         ("version", json!(7)),
         ("last_login_at", json!(null)),
     ] {
-        let mut body = json!({ "email": "eve@example.com", "password": PASSWORD });
+        let mut body = json!({ "email": start.server.email("eve"), "password": PASSWORD });
         body[field] = value;
-        let reply = anybody.post(REGISTER, body).await;
+        let reply = start.anybody.post(REGISTER, body).await;
         reply.problem(422, "VALIDATION_FAILED");
         assert_eq!(reply.faults(), [format!("{field} UNKNOWN_FIELD")]);
     }
-    assert_eq!(server.database().await.scalar("SELECT count(*) FROM users").await, 1);
+    let accounts = format!("SELECT count(*) FROM users WHERE id IN {}", start.server.own_users());
+    assert_eq!(start.server.database().await.scalar(&accounts).await, 1);
 }
 
 #[tokio::test]
 async fn a_login_takes_the_address_or_the_username() {
-    let (_server, anybody) = with_ada().await;
-    for (by, names) in
-        [("email", vec!["ada@example.com", " ADA@example.COM "]), ("username", vec!["ada", "ADA"])]
-    {
+    let start = AdasServer::with_ada().await;
+    let capitals = start.email().to_uppercase().replace("EXAMPLE", "example");
+    for (by, names) in [
+        ("email", vec![start.email(), format!(" {capitals} ")]),
+        ("username", vec![start.username.clone(), start.username.to_uppercase()]),
+    ] {
         for name in names {
-            let session = anybody.post(LOG_IN, json!({ by: name, "password": PASSWORD })).await.expect(200);
-            assert_eq!(session["user"]["email"], "Ada@Example.com");
+            let who = json!({ by: name, "password": PASSWORD });
+            let session = start.anybody.post(LOG_IN, who).await.expect(200);
+            assert_eq!(session["user"]["email"], start.capital_email());
         }
     }
 }
 
 #[tokio::test]
 async fn a_login_returns_a_token_and_its_user() {
-    let (_server, anybody) = with_ada().await;
-    let who = json!({ "username": "ada", "password": PASSWORD });
+    let start = AdasServer::with_ada().await;
+    let (anybody, who) = (&start.anybody, json!({ "username": start.username, "password": PASSWORD }));
     let session = anybody.post(LOG_IN, who.clone()).await.expect(200);
     assert_eq!((&session["token_type"], &session["expires_in"]), (&json!("bearer"), &json!(900)));
     assert!(session["user"]["last_login_at"].is_string());
@@ -148,18 +181,18 @@ async fn a_login_returns_a_token_and_its_user() {
 
 #[tokio::test]
 async fn a_wrong_password_and_an_unknown_name_get_the_same_answer() {
-    let (_server, anybody) = with_ada().await;
+    let start = AdasServer::with_ada().await;
     let mut answers = Vec::new();
     for who in [
-        json!({ "email": "ada@example.com", "password": "wrong" }),
-        json!({ "email": "ada@example.com", "password": format!("{PASSWORD} ") }),
-        json!({ "username": "ada", "password": "wrong" }),
-        json!({ "email": "nobody@example.com", "password": PASSWORD }),
+        json!({ "email": start.email(), "password": "wrong" }),
+        json!({ "email": start.email(), "password": format!("{PASSWORD} ") }),
+        json!({ "username": start.username, "password": "wrong" }),
+        json!({ "email": start.server.email("nobody"), "password": PASSWORD }),
         json!({ "username": "nobody", "password": PASSWORD }),
         json!({ "email": "no address", "password": PASSWORD }),
         json!({ "username": "' OR 1=1 --", "password": PASSWORD }),
     ] {
-        let reply = anybody.post(LOG_IN, who).await;
+        let reply = start.anybody.post(LOG_IN, who).await;
         let problem = reply.problem(401, "INVALID_CREDENTIALS");
         let sentence = "Invalid email or password. Please check your credentials and try again.";
         assert_eq!(problem["message"], sentence);
@@ -170,13 +203,13 @@ async fn a_wrong_password_and_an_unknown_name_get_the_same_answer() {
 
 #[tokio::test]
 async fn a_login_takes_only_one_name() {
-    let (_server, anybody) = with_ada().await;
+    let start = AdasServer::with_ada().await;
     for who in [
-        json!({ "email": "ada@example.com", "username": "ada", "password": PASSWORD }),
+        json!({ "email": start.email(), "username": start.username, "password": PASSWORD }),
         json!({ "password": PASSWORD }),
         json!({ "email": null, "username": null, "password": PASSWORD }),
     ] {
-        anybody.post(LOG_IN, who).await.problem(422, "VALIDATION_FAILED");
+        start.anybody.post(LOG_IN, who).await.problem(422, "VALIDATION_FAILED");
     }
 }
 
@@ -192,27 +225,30 @@ async fn a_password_is_kept_as_an_argon2id_hash() {
 
 #[tokio::test]
 async fn a_deactivated_account_has_no_access_at_once() {
-    let server = Server::start().await;
-    let ada = server.client().register("ada@example.com").await;
-    ada.create_organization("acme").await;
-    server.database().await.execute("UPDATE users SET is_active = false").await;
-    for path in [ME, "/api/v1/organizations/acme"] {
+    let server = OrgWithOwner::start().await;
+    let ada = &server.owner;
+    let deactivate = format!("UPDATE users SET is_active = false WHERE id IN {}", server.own_users());
+    server.database().await.execute(&deactivate).await;
+    for path in [ME, "/api/v1/organizations/{org}"] {
         ada.get(path).await.problem(401, "INVALID_TOKEN");
     }
-    let log_in = |password: &str| json!({ "email": "ada@example.com", "password": password });
+    let log_in = |password: &str| json!({ "email": server.email("ada"), "password": password });
     server.client().post(LOG_IN, log_in(PASSWORD)).await.problem(403, "INACTIVE_USER");
     server.client().post(LOG_IN, log_in("wrong")).await.problem(401, "INVALID_CREDENTIALS");
 }
 
 #[tokio::test]
 async fn a_deleted_account_is_none_and_frees_its_names() {
-    let (server, anybody) = with_ada().await;
-    let token = anybody.log_in("ada@example.com", PASSWORD).await;
-    server.database().await.execute("UPDATE users SET deleted_at = created_at").await;
+    let start = AdasServer::with_ada().await;
+    let anybody = &start.anybody;
+    let token = anybody.log_in(&start.email(), PASSWORD).await;
+    let delete =
+        format!("UPDATE users SET deleted_at = created_at WHERE email = '{}'", start.capital_email());
+    assert_eq!(start.server.database().await.execute(&delete).await, 1);
     token.get(ME).await.problem(401, "INVALID_TOKEN");
-    let log_in = json!({ "username": "ada", "password": PASSWORD });
+    let log_in = json!({ "username": start.username, "password": PASSWORD });
     anybody.post(LOG_IN, log_in.clone()).await.problem(401, "INVALID_CREDENTIALS");
-    let heir = anybody.post(REGISTER, ada()).await.expect(201);
+    let heir = anybody.post(REGISTER, start.ada()).await.expect(201);
     assert_eq!(anybody.post(LOG_IN, log_in).await.expect(200)["user"]["id"], heir["id"]);
     token.get(ME).await.problem(401, "INVALID_TOKEN");
 }
@@ -220,15 +256,14 @@ async fn a_deleted_account_is_none_and_frees_its_names() {
 #[tokio::test]
 async fn an_ended_session_has_no_access() {
     for end in ["revoked_at = created_at", "expires_at = created_at"] {
-        let server = Server::start().await;
-        let ada = server.client().register("ada@example.com").await;
-        ada.create_organization("acme").await;
-        let elsewhere = server.client().log_in("ada@example.com", PASSWORD).await;
-        let database = server.database().await;
-        let first = "SELECT min(auth_time) FROM sessions";
-        let ended = database.execute(&format!("UPDATE sessions SET {end} WHERE auth_time = ({first})")).await;
-        assert_eq!(ended, 1);
-        for path in [ME, "/api/v1/organizations/acme"] {
+        let server = OrgWithOwner::start().await;
+        let ada = &server.owner;
+        let elsewhere = server.client().log_in(&server.email("ada"), PASSWORD).await;
+        let (database, own) = (server.database().await, format!("user_id IN {}", server.own_users()));
+        let first = format!("SELECT min(auth_time) FROM sessions WHERE {own}");
+        let end = format!("UPDATE sessions SET {end} WHERE {own} AND auth_time = ({first})");
+        assert_eq!(database.execute(&end).await, 1);
+        for path in [ME, "/api/v1/organizations/{org}"] {
             ada.get(path).await.problem(401, "INVALID_TOKEN");
             elsewhere.get(path).await.expect(200);
         }

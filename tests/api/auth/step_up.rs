@@ -1,13 +1,13 @@
 //! Reauthentication for sensitive operations.
 
-use insula_tests::{Client, PASSWORD, Server};
+use insula_tests::{Client, PASSWORD, Server, SharedServer};
 use serde_json::json;
 
 const REAUTHENTICATE: &str = "/api/v1/auth/reauthenticate";
 
-async fn ada() -> (Server, Client) {
-    let server = Server::start().await;
-    let ada = server.client().register("ada@example.com").await;
+async fn ada() -> (SharedServer, Client) {
+    let server = Server::shared().await;
+    let ada = server.register("ada").await;
     (server, ada)
 }
 
@@ -23,13 +23,13 @@ async fn a_wrong_password_proves_nothing_and_ends_nothing() {
 #[tokio::test]
 async fn reauthentication_makes_the_login_recent_and_is_recorded() {
     let (server, ada) = ada().await;
-    let database = server.database().await;
-    database.execute("UPDATE sessions SET auth_time = '2026-01-01T00:00:00Z'").await;
+    let (database, own) = (server.database().await, server.own_users());
+    database.backdate_logins(&own).await;
     ada.post(REAUTHENTICATE, json!({ "password": PASSWORD })).await.expect(204);
-    let old = "SELECT count(*) FROM sessions WHERE auth_time < '2026-01-02T00:00:00Z'";
-    assert_eq!(database.scalar(old).await, 0);
-    let events = "SELECT count(*) FROM audit_events WHERE action = 'session.reauthenticated'";
-    assert_eq!(database.scalar(events).await, 1);
+    let old = "SELECT count(*) FROM sessions WHERE auth_time < '2026-01-02T00:00:00Z' AND user_id IN";
+    assert_eq!(database.scalar(&format!("{old} {own}")).await, 0);
+    let events = "SELECT count(*) FROM audit_events WHERE action = 'session.reauthenticated' AND actor_id IN";
+    assert_eq!(database.scalar(&format!("{events} {own}")).await, 1);
 }
 
 #[tokio::test]
