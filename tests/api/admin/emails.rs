@@ -1,6 +1,6 @@
 //! `/admin/emails`: the status of e-mails, and sending one again.
 
-use insula_tests::{Client, JobFixture, Server, TestDatabase, UNKNOWN_KIND};
+use insula_tests::{Client, JobFixture, Server, TestDatabase, UNKNOWN_KIND, eventually};
 use serde_json::json;
 
 const EMAILS: &str = "/api/v1/admin/emails";
@@ -9,6 +9,16 @@ const EMAILS: &str = "/api/v1/admin/emails";
 async fn quiet() -> (Server, Client, TestDatabase) {
     let (server, superuser) = Server::with_superuser().await;
     let database = server.database().await;
+    // These schedules run once after the start. They would remove what is as old as the jobs that are put.
+    let operator = server.ops_client().await;
+    eventually("old jobs are purged", async || {
+        let metrics = operator.get("/metrics").await;
+        ["purge-jobs", "purge-emails"].iter().all(|schedule| {
+            let run = format!(r#"insula_schedule_runs_total{{name="{schedule}",outcome="done"}}"#);
+            metrics.text().contains(&run)
+        })
+    })
+    .await;
     (server, superuser, database)
 }
 

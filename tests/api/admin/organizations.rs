@@ -1,17 +1,20 @@
 //! `/admin/organizations`: list, create, update, suspend, delete and restore organizations.
 
-use insula_tests::{Client, Server};
+use insula_tests::{Client, OrgWithOwner, Server, unique};
 use serde_json::{Value, json};
 
 const ORGANIZATIONS: &str = "/api/v1/admin/organizations";
-const ACME: &str = "/api/v1/organizations/acme";
+const ACME: &str = "/api/v1/organizations/{org}";
 
-/// A superuser, Ada, and the path of her `acme` as superusers see it.
-async fn acme() -> (Server, Client, Client, String) {
-    let (server, superuser) = Server::with_superuser().await;
-    let ada = server.client().register("ada@example.com").await;
-    let path = format!("{ORGANIZATIONS}/{}", ada.create_organization("acme").await.id);
-    (server, superuser, ada, path)
+/// A superuser, Ada, and the path of her organization as superusers see it.
+async fn acme() -> (OrgWithOwner, Client, Client, String) {
+    with_path(OrgWithOwner::start().await).await
+}
+
+async fn with_path(acme: OrgWithOwner) -> (OrgWithOwner, Client, Client, String) {
+    let (superuser, ada) = (acme.superuser().await, acme.owner.clone());
+    let id = ada.get(ACME).await.expect(200)["id"].as_str().unwrap().to_owned();
+    (acme, superuser, ada, format!("{ORGANIZATIONS}/{id}"))
 }
 
 async fn slugs(superuser: &Client, query: &str) -> Vec<String> {
@@ -20,21 +23,25 @@ async fn slugs(superuser: &Client, query: &str) -> Vec<String> {
     slugs.map(|organization| organization["slug"].as_str().unwrap().to_owned()).collect()
 }
 
-/// What the organization's own log says of a request: who did it, and what.
-async fn event_details(server: &Server, action: &str) -> Vec<String> {
+/// What the logs of the user's organizations say of an action: who did it, and what.
+async fn event_details(acme: &OrgWithOwner, action: &str) -> Vec<String> {
     let event_details = format!(
         "SELECT e.actor_kind || ' ' || e.action FROM audit_events e
          JOIN organizations o ON o.id = e.organization_id
-         WHERE e.action = '{action}' AND o.kind = 'team' ORDER BY e.occurred_at, e.id"
+         WHERE e.action = '{action}' AND o.kind = 'team'
+         AND o.id IN (SELECT organization_id FROM members WHERE user_id IN {})
+         ORDER BY e.occurred_at, e.id",
+        acme.own_users()
     );
-    server.database().await.texts(&event_details).await
+    acme.database().await.texts(&event_details).await
 }
 
 #[tokio::test]
 async fn a_superuser_creates_an_organization_for_a_user() {
     let (server, superuser, ada, _) = acme().await;
+    let (slug_by_id, slug_by_mail) = (unique("by-id"), unique("by-mail"));
     let me = ada.get("/api/v1/users/me").await.expect(200);
-    let by_id = json!({ "name": "By id", "slug": "by-id", "owner_id": me["id"] });
+    let by_id = json!({ "name": "By id", "slug": slug_by_id, "owner_id": me["id"] });
     let made = superuser.post(ORGANIZATIONS, by_id).await;
     let body = made.expect(201);
     assert_eq!(made.header("location").unwrap(), format!("{ORGANIZATIONS}/{}", body["id"].as_str().unwrap()));
@@ -42,11 +49,11 @@ async fn a_superuser_creates_an_organization_for_a_user() {
         (made.header("etag"), &body["kind"], &body["deleted_at"]),
         (Some("\"1\""), &json!("team"), &Value::Null)
     );
-    let by_email = json!({ "name": "By mail", "slug": "by-mail", "owner_email": "ADA@example.com" });
-    let make = || superuser.post(ORGANIZATIONS, by_email.clone()).header("idempotency-key", "key-1");
+    let by_email = json!({ "name": "By mail", "slug": slug_by_mail, "owner_email": server.email("ADA") });
+    let make = || superuser.post(ORGANIZATIONS, by_email.clone()).header("idempotency-key", &slug_by_mail);
     let first = make().await.expect(201);
     assert_eq!(make().await.expect(201), first);
-    for slug in ["by-id", "by-mail"] {
+    for slug in [&slug_by_id, &slug_by_mail] {
         let mine = ada.get(&format!("/api/v1/organizations/{slug}/me/permissions")).await.expect(200);
         assert_eq!(mine["roles"][0]["key"], "owner");
     }
@@ -54,7 +61,7 @@ async fn a_superuser_creates_an_organization_for_a_user() {
         event_details(&server, "organization.created").await,
         ["user organization.created", "superuser organization.created", "superuser organization.created"]
     );
-    let again = json!({ "name": "x", "slug": "by-id", "owner_id": me["id"] });
+    let again = json!({ "name": "x", "slug": slug_by_id, "owner_id": me["id"] });
     superuser.post(ORGANIZATIONS, again).await.problem(409, "SLUG_TAKEN");
 }
 
@@ -63,16 +70,16 @@ async fn an_organization_is_created_for_one_user_who_can_own_it() {
     let (server, superuser, ada, _) = acme().await;
     let id = ada.get("/api/v1/users/me").await.expect(200)["id"].clone();
     let draft = |extra: Value| {
-        let mut draft = json!({ "name": "x", "slug": "new-one" });
+        let mut draft = json!({ "name": "x", "slug": unique("new-one") });
         draft.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
         draft
     };
     let nobody = "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091";
     for (extra, faults) in [
         (json!({}), vec!["owner_id REQUIRED"]),
-        (json!({ "owner_id": id, "owner_email": "ada@example.com" }), vec!["owner_email NOT_A_CHOICE"]),
+        (json!({ "owner_id": id, "owner_email": server.email("ada") }), vec!["owner_email NOT_A_CHOICE"]),
         (json!({ "owner_id": nobody }), vec!["owner_id UNKNOWN_REFERENCE"]),
-        (json!({ "owner_email": "nobody@example.com" }), vec!["owner_email UNKNOWN_REFERENCE"]),
+        (json!({ "owner_email": server.email("nobody") }), vec!["owner_email UNKNOWN_REFERENCE"]),
         (
             json!({ "owner_email": "nobody", "slug": "admin" }),
             vec!["owner_email INVALID_FORMAT", "slug RESERVED"],
@@ -83,11 +90,8 @@ async fn an_organization_is_created_for_one_user_who_can_own_it() {
         reply.problem(422, "VALIDATION_FAILED");
         assert_eq!(reply.faults(), faults);
     }
-    server
-        .database()
-        .await
-        .execute("UPDATE users SET is_active = false WHERE email = 'ada@example.com'")
-        .await;
+    let deactivate = format!("UPDATE users SET is_active = false WHERE id IN {}", server.own_users());
+    assert_eq!(server.database().await.execute(&deactivate).await, 1);
     let reply = superuser.post(ORGANIZATIONS, draft(json!({ "owner_id": id }))).await;
     assert_eq!((reply.status, reply.faults()), (422, vec!["owner_id UNKNOWN_REFERENCE".to_owned()]));
 }
@@ -99,7 +103,7 @@ async fn the_organizations_are_listed_filtered_and_sorted() {
     for slug in ["beta", "acme-2", "acme", "gone", "still"] {
         ada.create_organization(slug).await;
     }
-    ada.patch(ACME, json!({ "name": "Zeta" })).await.expect(200);
+    ada.patch("/api/v1/organizations/acme", json!({ "name": "Zeta" })).await.expect(200);
     ada.delete("/api/v1/organizations/gone").await.expect(202);
     server
         .database()
@@ -144,7 +148,8 @@ async fn the_organizations_are_listed_filtered_and_sorted() {
 
 #[tokio::test]
 async fn a_superuser_updates_an_organization_and_its_log_shows_it() {
-    let (server, superuser, ada, path) = acme().await;
+    let alone = OrgWithOwner::on(Server::with_superuser().await.0).await;
+    let (server, superuser, ada, path) = with_path(alone).await;
     let looked = superuser.get(&path).await;
     superuser.get(&path).header("if-none-match", looked.header("etag").unwrap()).await.expect(304);
     let patch = json!({ "name": "Acme Inc.", "slug": "acme-inc", "description": "Of operators" });
@@ -220,7 +225,7 @@ async fn a_personal_organization_is_not_restored_without_its_owner() {
 
 #[tokio::test]
 async fn an_unknown_organization_is_not_found() {
-    let (_server, superuser) = Server::with_superuser().await;
+    let superuser = Server::shared().await.superuser().await;
     for id in ["0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091", "00000000-0000-0000-0000-000000000000", "acme"] {
         let path = format!("{ORGANIZATIONS}/{id}");
         for (method, path) in [

@@ -3,26 +3,26 @@
 //! New operations of the document are covered automatically.
 
 use insula_tests::{
-    Browser, Client, DemoFixture, Operation, PASSWORD, Reply, Server, TestDatabase, eventually,
+    Browser, Client, DemoFixture, Operation, OrgWithOwner, PASSWORD, Reply, Server, TestDatabase, eventually,
+    unique,
 };
 use serde_json::{Value, json};
 
+use crate::security::isolation::NOTHING;
+
 const HEADER: &str = "x-platform-access";
 const REASON: &str = "Ticket 4711: Störung";
-const ACME: &str = "/api/v1/organizations/acme";
-const PROJECTS: &str = "/api/v1/organizations/acme/projects";
+const ACME: &str = "/api/v1/organizations/{org}";
+const PROJECTS: &str = "/api/v1/organizations/{org}/projects";
 
-/// An id that nothing has.
-const NOTHING: &str = "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091";
+/// A superuser, and Ada's organization, of which the superuser is not a member.
+async fn acme() -> (OrgWithOwner, Client, Client, TestDatabase) {
+    with_superuser(OrgWithOwner::start().await).await
+}
 
-/// A superuser, and Ada's organization `acme`, of which the superuser is not a member.
-async fn acme() -> (Server, Client, Client, TestDatabase) {
-    let builder = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "2");
-    let (server, superuser) = builder.start_with_superuser().await;
-    let ada = server.client().register("ada@example.com").await;
-    ada.create_organization("acme").await;
-    let database = server.database().await;
-    (server, superuser, ada, database)
+async fn with_superuser(acme: OrgWithOwner) -> (OrgWithOwner, Client, Client, TestDatabase) {
+    let (superuser, ada, database) = (acme.superuser().await, acme.owner.clone(), acme.database().await);
+    (acme, superuser, ada, database)
 }
 
 /// The operations inside of an organization.
@@ -38,32 +38,46 @@ fn path(operation: &Operation, org: &str) -> String {
     operation.path_with(|name| if name == "org" { org } else { NOTHING }.to_owned())
 }
 
-/// What the logs of organizations tell of superusers who entered: slug, kind of actor, and details.
-async fn recorded_accesses(database: &TestDatabase) -> Vec<(String, String, Value)> {
-    let events = "SELECT o.slug || '|' || e.actor_kind || '|' || e.details FROM audit_events e
-                  JOIN organizations o ON o.id = e.organization_id WHERE e.action = 'platform.access'
-                  ORDER BY e.occurred_at, e.id";
-    let events = database.texts(events).await;
-    let recorded_accesses = events.iter().map(|event| {
+/// What the logs of the users' organizations tell of superusers who entered: slug, kind of actor, and details.
+async fn recorded_accesses(acme: &OrgWithOwner) -> Vec<(String, String, Value)> {
+    let events = format!(
+        "SELECT o.slug || '|' || e.actor_kind || '|' || e.details FROM audit_events e
+         JOIN organizations o ON o.id = e.organization_id WHERE e.action = 'platform.access'
+         AND o.id IN (SELECT organization_id FROM members WHERE user_id IN {}) ORDER BY e.occurred_at, e.id",
+        acme.own_users()
+    );
+    let events = acme.database().await.texts(&events).await;
+    let access = |event: &String| {
         let mut parts = event.splitn(3, '|').map(str::to_owned);
         let mut next = || parts.next().unwrap();
         (next(), next(), serde_json::from_str(&next()).unwrap())
-    });
-    recorded_accesses.collect()
+    };
+    events.iter().map(access).collect()
 }
 
-async fn count(database: &TestDatabase) -> i64 {
+/// The accesses to the organizations of the users.
+async fn count(acme: &OrgWithOwner) -> usize {
+    recorded_accesses(acme).await.len()
+}
+
+/// The accesses to all organizations of a server.
+async fn count_all(database: &TestDatabase) -> i64 {
     database.scalar("SELECT count(*) FROM audit_events WHERE action = 'platform.access'").await
 }
 
-fn access(operation: &str, reason: &str) -> (String, String, Value) {
-    let details = json!({ "after": { "operation": operation, "reason": reason } });
-    ("acme".to_owned(), "superuser".to_owned(), details)
+fn access(acme: &OrgWithOwner, operation: &str, reason: &str) -> (String, String, Value) {
+    let after = json!({ "operation": operation, "reason": reason });
+    (acme.slug.clone(), "superuser".to_owned(), json!({ "after": after }))
+}
+
+/// SQL for the number of projects of the organization.
+fn projects(acme: &OrgWithOwner) -> String {
+    format!("SELECT count(*) FROM projects WHERE {}", acme.own_rows())
 }
 
 #[tokio::test]
 async fn every_operation_takes_the_header_and_says_so() {
-    let server = Server::start().await;
+    let server = Server::shared().await;
     let document = server.client().get("/api/v1/openapi.json").await.expect(200);
     for operation in Operation::all(&document) {
         let parameters = &document["paths"][&operation.path][operation.method.to_lowercase()]["parameters"];
@@ -78,14 +92,14 @@ async fn every_operation_takes_the_header_and_says_so() {
 #[tokio::test]
 async fn a_superuser_may_call_every_operation_and_the_log_shows_it() {
     let (server, superuser, ada, database) = acme().await;
-    let stranger = server.client().register("eve@example.com").await;
+    let stranger = server.stranger("eve").await;
     for (looks, operation) in inside(&server).await.into_iter().enumerate() {
-        let path = path(&operation, "acme");
+        let path = path(&operation, "{org}");
         // Without the header, the superuser has no access, and the organization's log has no event.
         operation.broken_request(&superuser, &path).await.problem(404, "NOT_FOUND");
         // With it, a stranger is one still.
         operation.broken_request(&stranger, &path).header(HEADER, REASON).await.problem(404, "NOT_FOUND");
-        assert_eq!(recorded_accesses(&database).await.len(), looks, "{}", operation.id);
+        assert_eq!(recorded_accesses(&server).await.len(), looks, "{}", operation.id);
 
         let reply = operation.broken_request(&superuser, &path).header(HEADER, REASON).await;
         // No ownership is offered here: that is a child, too.
@@ -102,18 +116,17 @@ async fn a_superuser_may_call_every_operation_and_the_log_shows_it() {
             }
         }
         assert!(![401, 403].contains(&reply.status), "{}: {}", operation.id, reply.text());
-        assert_eq!(recorded_accesses(&database).await[looks..], [access(&operation.id, REASON)]);
+        assert_eq!(recorded_accesses(&server).await[looks..], [access(&server, &operation.id, REASON)]);
         // An operation that deletes the organization also works for the superuser.
-        database
-            .execute("UPDATE organizations SET deleted_at = NULL, purge_after = NULL WHERE slug = 'acme'")
-            .await;
+        let back = "UPDATE organizations SET deleted_at = NULL, purge_after = NULL WHERE slug";
+        database.execute(&format!("{back} = '{}'", server.slug)).await;
     }
     ada.get(ACME).await.expect(200);
 }
 
 #[tokio::test]
 async fn a_superuser_has_the_permissions_of_an_owner_and_is_the_recorded_actor() {
-    let (_server, superuser, ada, database) = acme().await;
+    let (server, superuser, ada, database) = acme().await;
     let superuser = superuser.with(HEADER, REASON);
     let made = superuser.post(PROJECTS, json!({ "code": "ENGINE", "name": "Engine" })).await;
     let project = made.expect(201)["id"].as_str().unwrap().to_owned();
@@ -124,13 +137,16 @@ async fn a_superuser_has_the_permissions_of_an_owner_and_is_the_recorded_actor()
     superuser.delete(&path).await.expect(204);
     assert_eq!(ada.get(PROJECTS).await.expect(200)["data"], json!([]));
     let operations = ["createProject", "updateProject", "getProject", "getProject", "deleteProject"];
-    assert_eq!(recorded_accesses(&database).await, operations.map(|operation| access(operation, REASON)));
-    let root = database.hex("actor_id");
+    assert_eq!(
+        recorded_accesses(&server).await,
+        operations.map(|operation| access(&server, operation, REASON))
+    );
     let events = format!(
-        "SELECT action || ' ' || actor_kind FROM audit_events WHERE {root} =
-         (SELECT {} FROM users WHERE email = 'root@example.com') AND action LIKE 'project.%'
+        "SELECT action || ' ' || actor_kind FROM audit_events WHERE actor_id =
+         (SELECT id FROM users WHERE email = '{}') AND action LIKE 'project.%' AND {}
          ORDER BY occurred_at, id",
-        database.hex("id")
+        Server::SUPERUSER,
+        server.own_rows()
     );
     let expected = ["project.created superuser", "project.updated superuser", "project.deleted superuser"];
     assert_eq!(database.texts(&events).await, expected);
@@ -138,11 +154,11 @@ async fn a_superuser_has_the_permissions_of_an_owner_and_is_the_recorded_actor()
 
 #[tokio::test]
 async fn a_superuser_is_not_a_member() {
-    let (_server, superuser, ada, database) = acme().await;
+    let (server, superuser, ada, database) = acme().await;
     let mine = format!("{ACME}/me/permissions");
     superuser.get(&mine).header(HEADER, REASON).await.problem(409, "NOT_A_MEMBER");
     // The same for a superuser who is a member. Without the header, the permissions of their roles apply.
-    database.join("acme", "root@example.com", "viewer").await;
+    database.join(&server.slug, Server::SUPERUSER, "viewer").await;
     superuser.get(&mine).header(HEADER, REASON).await.problem(409, "NOT_A_MEMBER");
     eventually("the change is noticed", async || superuser.get(ACME).await.status == 200).await;
     assert_eq!(superuser.get(&mine).await.expect(200)["roles"][0]["key"], "viewer");
@@ -155,7 +171,7 @@ async fn a_superuser_is_not_a_member() {
         superuser.get(&mine).header(HEADER, REASON).await.problem(409, "NOT_A_MEMBER");
         assert_eq!(superuser.get(&mine).await.expect(200)["roles"][0]["key"], "viewer");
     }
-    assert_eq!(count(&database).await, 6);
+    assert_eq!(count(&server).await, 6);
     ada.get(PROJECTS).await.expect(200);
 }
 
@@ -164,24 +180,25 @@ async fn every_access_is_recorded() {
     let (server, superuser, _, database) = acme().await;
     for number in 1..=4 {
         superuser.get(ACME).header(HEADER, "again and again").await.expect(200);
-        assert_eq!(count(&database).await, number);
+        assert_eq!(count(&server).await, number);
     }
     // The header gives no lasting access.
     superuser.get(ACME).await.problem(404, "NOT_FOUND");
     // The same request twice is one project, and two looks.
     for _ in 0..2 {
         let draft = json!({ "code": "ENGINE", "name": "Engine" });
-        let made = superuser.post(PROJECTS, draft).header(HEADER, REASON).header("idempotency-key", "key-1");
+        let made =
+            superuser.post(PROJECTS, draft).header(HEADER, REASON).header("idempotency-key", &server.slug);
         made.await.expect(201);
     }
-    assert_eq!(database.scalar("SELECT count(*) FROM projects").await, 1);
-    assert_eq!(count(&database).await, 6);
+    assert_eq!(database.scalar(&projects(&server)).await, 1);
+    assert_eq!(count(&server).await, 6);
     // By an id, and by the cookies of a browser.
     let id = superuser.get(ACME).header(HEADER, REASON).await.expect(200)["id"].as_str().unwrap().to_owned();
     superuser.get(&format!("/api/v1/organizations/{id}")).header(HEADER, REASON).await.expect(200);
-    let (browser, _) = Browser::log_in(&server.client(), &server.url(""), "root@example.com").await;
+    let (browser, _) = Browser::log_in(&server.client(), &server.url(""), Server::SUPERUSER).await;
     browser.request("GET", ACME).header(HEADER, REASON).await.expect(200);
-    assert_eq!(count(&database).await, 9);
+    assert_eq!(count(&server).await, 9);
 }
 
 #[tokio::test]
@@ -191,7 +208,8 @@ async fn an_invalid_reason_is_named_and_changes_nothing() {
         let (server, token) = (&server, superuser.token().to_owned());
         async move {
             let head = format!(
-                "GET {ACME} HTTP/1.1\r\nhost: insula\r\nconnection: close\r\nauthorization: Bearer {token}\r\n"
+                "GET {} HTTP/1.1\r\nhost: insula\r\nconnection: close\r\nauthorization: Bearer {token}\r\n",
+                server.path("")
             );
             let request = [head.as_bytes(), b"x-platform-access: ", &reason, b"\r\n\r\n"].concat();
             server.raw(request).await
@@ -210,22 +228,24 @@ async fn an_invalid_reason_is_named_and_changes_nothing() {
         let problem = reply.problem(422, "VALIDATION_FAILED");
         assert_eq!(problem["errors"][0]["field"], "X-Platform-Access", "{reason:?}");
     }
-    assert_eq!((count(&database).await, database.scalar("SELECT count(*) FROM projects").await), (0, 0));
+    assert_eq!((count(&server).await, database.scalar(&projects(&server)).await), (0, 0));
     for reason in ["abc", &"ö".repeat(200)] {
         superuser.get(ACME).header(HEADER, reason).await.expect(200);
     }
     // An organization that is not there is not there first.
     superuser.get("/api/v1/organizations/nowhere").header(HEADER, "").await.problem(404, "NOT_FOUND");
     // Nobody else's is read.
-    let eve = server.client().register("eve@example.com").await;
-    eve.create_organization("mine").await;
-    eve.get("/api/v1/organizations/mine").header(HEADER, "").await.expect(200);
-    assert_eq!(count(&database).await, 2);
+    let eve = server.stranger("eve").await;
+    let mine = eve.create_organization(&unique("mine")).await.slug;
+    eve.get(&format!("/api/v1/organizations/{mine}")).header(HEADER, "").await.expect(200);
+    assert_eq!(count(&server).await, 2);
 }
 
 #[tokio::test]
 async fn an_access_that_cannot_be_recorded_is_refused() {
-    let (_server, superuser, ada, database) = acme().await;
+    let builder = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "2");
+    let (alone, _) = builder.start_with_superuser().await;
+    let (server, superuser, ada, database) = with_superuser(OrgWithOwner::on(alone).await).await;
     // On SQLite its one writer is busy; on PostgreSQL the log alone is.
     let held = match &database {
         TestDatabase::Sqlite(_) => database.hold("UPDATE projects SET id = id").await,
@@ -240,7 +260,7 @@ async fn an_access_that_cannot_be_recorded_is_refused() {
     // Requests that need no record still work.
     ada.get(PROJECTS).await.expect(200);
     held.rollback().await;
-    assert_eq!((count(&database).await, database.scalar("SELECT count(*) FROM projects").await), (0, 0));
+    assert_eq!((count_all(&database).await, database.scalar(&projects(&server)).await), (0, 0));
     database.execute("ALTER TABLE audit_events RENAME TO elsewhere").await;
     let reply = superuser.get(ACME).header(HEADER, REASON).await;
     reply.problem(503, "UNAVAILABLE");
@@ -250,31 +270,30 @@ async fn an_access_that_cannot_be_recorded_is_refused() {
 
 #[tokio::test]
 async fn the_state_of_the_organization_applies_to_superusers_too() {
-    let (_server, superuser, _, database) = acme().await;
+    let (server, superuser, _, database) = acme().await;
     let superuser = superuser.with(HEADER, REASON);
     let draft = json!({ "code": "ENGINE", "name": "Engine" });
-    database.execute("UPDATE organizations SET status = 'suspended' WHERE slug = 'acme'").await;
+    let update = |change: &str| format!("UPDATE organizations SET {change} WHERE slug = '{}'", server.slug);
+    database.execute(&update("status = 'suspended'")).await;
     superuser.get(PROJECTS).await.expect(200);
     superuser.post(PROJECTS, draft.clone()).await.problem(403, "ORGANIZATION_SUSPENDED");
-    database
-        .execute("UPDATE organizations SET status = 'active', deleted_at = created_at WHERE slug = 'acme'")
-        .await;
+    database.execute(&update("status = 'active', deleted_at = created_at")).await;
     superuser.get(PROJECTS).await.problem(410, "ORGANIZATION_DELETED");
     superuser.post(PROJECTS, draft).await.problem(410, "ORGANIZATION_DELETED");
     assert_eq!(
-        recorded_accesses(&database).await,
-        [access("listProjects", REASON)],
+        recorded_accesses(&server).await,
+        [access(&server, "listProjects", REASON)],
         "an access that showed nothing is not recorded"
     );
 }
 
 #[tokio::test]
 async fn a_former_superuser_is_a_stranger_at_once() {
-    let (server, superuser, _, database) = acme().await;
-    let draft = json!({ "email": "second@example.com", "password": PASSWORD, "is_superuser": true });
+    let (server, superuser, _, _) = acme().await;
+    let draft = json!({ "email": server.email("second"), "password": PASSWORD, "is_superuser": true });
     let made = superuser.post("/api/v1/admin/users", draft).await.expect(201);
     let user = format!("/api/v1/admin/users/{}", made["id"].as_str().unwrap());
-    let second = server.client().log_in("second@example.com", PASSWORD).await;
+    let second = server.client().log_in(&server.email("second"), PASSWORD).await;
     second.get(ACME).header(HEADER, REASON).await.expect(200);
     superuser.patch(&user, json!({ "is_superuser": false })).await.expect(200);
     second.get(ACME).header(HEADER, REASON).await.problem(404, "NOT_FOUND");
@@ -283,7 +302,7 @@ async fn a_former_superuser_is_a_stranger_at_once() {
     superuser.request("POST", &format!("{user}/deactivate")).await.expect(200);
     second.get(ACME).header(HEADER, REASON).await.problem(401, "INVALID_TOKEN");
     server.client().get(ACME).header(HEADER, REASON).await.problem(401, "UNAUTHENTICATED");
-    assert_eq!(count(&database).await, 2);
+    assert_eq!(count(&server).await, 2);
 }
 
 #[tokio::test]
@@ -292,13 +311,13 @@ async fn a_superuser_with_an_unverified_address_has_no_access() {
     let database = server.database().await;
     superuser.post("/api/v1/organizations", json!({ "name": "Acme", "slug": "acme" })).await.expect(201);
     database.execute("UPDATE users SET email_verified_at = NULL").await;
-    superuser.get(ACME).header(HEADER, REASON).await.problem(403, "EMAIL_UNVERIFIED");
+    superuser.get("/api/v1/organizations/acme").header(HEADER, REASON).await.problem(403, "EMAIL_UNVERIFIED");
     superuser
         .get("/api/v1/organizations/nowhere")
         .header(HEADER, REASON)
         .await
         .problem(403, "EMAIL_UNVERIFIED");
-    assert_eq!(count(&database).await, 0);
+    assert_eq!(count_all(&database).await, 0);
 }
 
 /// Who has left, and what was deleted.
@@ -327,5 +346,5 @@ async fn a_member_gains_and_loses_nothing_by_the_header() {
             assert_eq!(plain, with, "{name} {}", operation.id);
         }
     }
-    assert_eq!(count(&database).await, 0);
+    assert_eq!(count_all(&database).await, 0);
 }

@@ -168,7 +168,11 @@ async fn a_listed_account_equals_the_single_account() {
 
 #[tokio::test]
 async fn a_cursor_is_one_of_its_list_alone() {
-    let (_server, superuser, _) = concurrency().await;
+    let server = Server::shared().await;
+    let superuser = server.superuser().await;
+    for name in ["a", "b"] {
+        server.register(name).await;
+    }
     let page = superuser.get(&format!("{USERS}?limit=1&sort=last_login_at")).await.expect(200);
     let cursor = page["next_cursor"].as_str().unwrap();
     for other in ["sort=-last_login_at", "sort=last_login_at&q=a", "sort=last_login_at&is_active=true", ""] {
@@ -180,7 +184,7 @@ async fn a_cursor_is_one_of_its_list_alone() {
 
 #[tokio::test]
 async fn unknown_parameters_of_the_list_are_named() {
-    let (_server, superuser) = Server::with_superuser().await;
+    let superuser = Server::shared().await.superuser().await;
     for (query, fault) in [
         ("sort=username", "sort NOT_A_CHOICE"),
         ("sort=email,created_at", "sort NOT_A_CHOICE"),

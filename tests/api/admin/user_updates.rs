@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use insula_tests::{Client, Inbox, PASSWORD, Server, TestDatabase, concurrently};
+use insula_tests::{Client, Inbox, PASSWORD, Server, SharedServer, TestDatabase, concurrently, unique};
 use serde_json::{Value, json};
 
 const USERS: &str = "/api/v1/admin/users";
@@ -14,9 +14,9 @@ async fn path(person: &Client) -> String {
 }
 
 /// Ada, whose account a superuser can change.
-async fn ada() -> (Server, Client, Client, String) {
-    let (server, superuser) = Server::with_superuser().await;
-    let ada = server.client().register("ada@example.com").await;
+async fn ada() -> (SharedServer, Client, Client, String) {
+    let server = Server::shared().await;
+    let (superuser, ada) = (server.superuser().await, server.register("ada").await);
     let path = path(&ada).await;
     (server, superuser, ada, path)
 }
@@ -34,12 +34,13 @@ async fn log_in(server: &Server, email: &str) -> u16 {
     server.client().post(LOG_IN, json!({ "email": email, "password": PASSWORD })).await.status
 }
 
-/// The audit events of updates of accounts: action and details.
-async fn recorded_events(database: &TestDatabase) -> Vec<(String, Value)> {
+/// The audit events of updates of the account at this path: action and details.
+async fn recorded_events(database: &TestDatabase, path: &str) -> Vec<(String, Value)> {
+    let id = path.rsplit('/').next().unwrap();
     let changes = "('user.updated', 'user.promoted', 'user.demoted', 'user.email_changed')";
     let events = format!(
         "SELECT action || ' ' || details FROM audit_events WHERE action IN {changes} AND actor_kind = 'superuser'
-         ORDER BY occurred_at, id"
+         AND resource_id = '{id}' ORDER BY occurred_at, id"
     );
     let recorded_events = database.texts(&events).await;
     let recorded_events = recorded_events.iter().map(|event| event.split_once(' ').unwrap());
@@ -51,8 +52,9 @@ async fn recorded_events(database: &TestDatabase) -> Vec<(String, Value)> {
 #[tokio::test]
 async fn a_superuser_updates_the_fields_that_users_can_update_themselves() {
     let (server, superuser, ada, path) = ada().await;
+    let username = unique("Ada");
     let patch = json!({
-        "first_name": " Ada ", "last_name": "Lovelace", "username": "Ada",
+        "first_name": " Ada ", "last_name": "Lovelace", "username": username,
         "locale": "de-ch", "timezone": "Europe/Zurich", "week_start": "sunday",
     });
     let changed = superuser.patch(&path, patch).header("if-match", "\"1\"").await;
@@ -60,11 +62,12 @@ async fn a_superuser_updates_the_fields_that_users_can_update_themselves() {
     assert_eq!((&body["display_name"], &body["locale"]), (&json!("Ada Lovelace"), &json!("de-CH")));
     assert_eq!((changed.header("etag"), &body["deleted_at"]), (Some("\"2\""), &Value::Null));
     assert_eq!(superuser.get(&path).await.expect(200), body);
-    assert_eq!(ada.get(ME).await.expect(200)["username"], "Ada", "she is signed in still");
+    assert_eq!(ada.get(ME).await.expect(200)["username"], username, "she is signed in still");
     let cleared = superuser.patch(&path, json!({ "username": null })).await.expect(200);
     assert_eq!((&cleared["username"], &cleared["first_name"]), (&Value::Null, &json!("Ada")));
 
-    for same in [json!({}), json!({ "first_name": "Ada", "is_superuser": false, "email": "ada@example.com" })]
+    for same in
+        [json!({}), json!({ "first_name": "Ada", "is_superuser": false, "email": server.email("ada") })]
     {
         assert_eq!(superuser.patch(&path, same).await.expect(200)["version"], 3);
     }
@@ -86,14 +89,14 @@ async fn a_superuser_updates_the_fields_that_users_can_update_themselves() {
         ),
         ("user.updated".to_owned(), json!({ "before": {}, "after": { "renamed": ["username"] } })),
     ];
-    assert_eq!(recorded_events(&server.database().await).await, expected);
+    assert_eq!(recorded_events(&server.database().await, &path).await, expected);
 }
 
 #[tokio::test]
 async fn fields_that_superusers_cannot_update_are_refused() {
     let (server, superuser, _, path) = ada().await;
-    server.client().register("eve@example.com").await;
-    superuser.patch(&path, json!({ "username": "ada" })).await.expect(200);
+    let (eve, username) = (server.register("eve").await, unique("ada"));
+    superuser.patch(&path, json!({ "username": username })).await.expect(200);
     let before = superuser.get(&path).await.outcome();
     for (field, value) in [
         ("is_active", json!(false)),
@@ -115,10 +118,12 @@ async fn fields_that_superusers_cannot_update_are_refused() {
         let faults = superuser.patch(&path, json!({ field: null })).await.faults();
         assert_eq!(faults, [format!("{field} NULL_NOT_ALLOWED")]);
     }
-    superuser.patch(&path, json!({ "email": "EVE@example.com" })).await.problem(409, "EMAIL_TAKEN");
-    let eve = superuser.get(&format!("{USERS}?q=eve@")).await.expect(200);
-    let eve = format!("{USERS}/{}", eve["data"][0]["id"].as_str().unwrap());
-    superuser.patch(&eve, json!({ "username": "ADA" })).await.problem(409, "USERNAME_TAKEN");
+    superuser.patch(&path, json!({ "email": server.email("EVE") })).await.problem(409, "EMAIL_TAKEN");
+    let eve = self::path(&eve).await;
+    superuser
+        .patch(&eve, json!({ "username": username.to_uppercase() }))
+        .await
+        .problem(409, "USERNAME_TAKEN");
     assert_eq!(superuser.get(&path).await.outcome(), before);
 }
 
@@ -138,24 +143,23 @@ async fn an_unknown_user_is_not_found_with_any_body() {
 
 #[tokio::test]
 async fn a_new_address_revokes_the_links_sent_to_the_old_one() {
-    let start = Server::builder().with_mail();
-    let (server, superuser) = start.start_with_superuser().await;
-    let inbox = Inbox::of(&server).await;
-    let ada = server.client().register("ada@example.com").await;
+    let server = Server::shared_with_mail().await;
+    let (superuser, inbox) = (server.superuser().await, Inbox::own(&server).await);
+    let ada = server.register("ada").await;
     let follow = async |path: &str, body: Value| server.client().post(path, body).await;
     let token = inbox.last("send_verification").await.token;
     ada.post("/api/v1/auth/email/verify", json!({ "token": token })).await.expect(200);
     let path = path(&ada).await;
     // All links to the old address, and pending changes of the address.
-    ada.post("/api/v1/users/me/email", json!({ "email": "thief@example.com" })).await.expect(202);
-    follow("/api/v1/auth/password/forgot", json!({ "email": "ada@example.com" })).await.expect(202);
+    ada.post("/api/v1/users/me/email", json!({ "email": server.email("thief") })).await.expect(202);
+    follow("/api/v1/auth/password/forgot", json!({ "email": server.email("ada") })).await.expect(202);
     let confirm = inbox.last("send_email_change").await.token;
     let undo = inbox.last("send_email_change_notice").await.token;
     let reset = inbox.last("send_password_reset").await.token;
 
-    let changed = superuser.patch(&path, json!({ "email": "Countess@example.com", "locale": "fr" })).await;
+    let changed = superuser.patch(&path, json!({ "email": server.email("Countess"), "locale": "fr" })).await;
     let body = changed.expect(200);
-    assert_eq!((&body["email"], &body["version"]), (&json!("Countess@example.com"), &json!(3)));
+    assert_eq!((&body["email"], &body["version"]), (&json!(server.email("Countess")), &json!(3)));
     assert!(body["email_verified_at"].is_string());
     ada.get(ME).await.problem(401, "INVALID_TOKEN");
     follow("/api/v1/auth/email/verify", json!({ "token": confirm })).await.problem(410, "LINK_EXPIRED");
@@ -163,58 +167,57 @@ async fn a_new_address_revokes_the_links_sent_to_the_old_one() {
     let new = json!({ "token": reset, "password": "Violet-harbour-92-lamp" });
     follow("/api/v1/auth/password/reset", new).await.problem(410, "LINK_EXPIRED");
     // Her password is unchanged, and no account has the old address.
-    assert_eq!(log_in(&server, "countess@example.com").await, 200);
-    assert_eq!(log_in(&server, "ada@example.com").await, 401);
-    let recorded_events = recorded_events(&server.database().await).await;
+    assert_eq!(log_in(&server, &server.email("countess")).await, 200);
+    assert_eq!(log_in(&server, &server.email("ada")).await, 401);
+    let recorded_events = recorded_events(&server.database().await, &path).await;
     let details = json!({ "before": { "locale": "en" }, "after": { "locale": "fr", "renamed": ["email"] } });
     assert_eq!(recorded_events.last().unwrap(), &("user.email_changed".to_owned(), details));
-    let spelled = superuser.patch(&path, json!({ "email": "countess@Example.com" })).await.expect(200);
-    assert_eq!(spelled["email"], "countess@Example.com");
-    assert_eq!(log_in(&server, "countess@example.com").await, 200);
+    let spelled_email = server.email("countess").replace("example", "Example");
+    let spelled = superuser.patch(&path, json!({ "email": spelled_email })).await.expect(200);
+    assert_eq!(spelled["email"], spelled_email);
+    assert_eq!(log_in(&server, &server.email("countess")).await, 200);
 }
 
 #[tokio::test]
 async fn an_unverified_account_loses_its_password_with_its_address() {
-    let start = Server::builder().with_mail();
-    let (server, superuser) = start.start_with_superuser().await;
-    let inbox = Inbox::of(&server).await;
-    let eve = server.client().register("ada@example.com").await;
+    let server = Server::shared_with_mail().await;
+    let (superuser, inbox) = (server.superuser().await, Inbox::own(&server).await);
+    let eve = server.register("ada").await;
     let path = path(&eve).await;
     // A superuser needs a verified address.
     let promoted = superuser.patch(&path, json!({ "is_superuser": true })).await;
     promoted.problem(422, "VALIDATION_FAILED");
     assert_eq!(promoted.faults(), ["is_superuser EMAIL_UNVERIFIED"]);
 
-    superuser.patch(&path, json!({ "email": "countess@example.com" })).await.expect(200);
+    superuser.patch(&path, json!({ "email": server.email("countess") })).await.expect(200);
     eve.get(ME).await.problem(401, "INVALID_TOKEN");
-    assert_eq!(log_in(&server, "countess@example.com").await, 401);
-    let forgot = json!({ "email": "countess@example.com" });
+    assert_eq!(log_in(&server, &server.email("countess")).await, 401);
+    let forgot = json!({ "email": server.email("countess") });
     server.client().post("/api/v1/auth/password/forgot", forgot).await.expect(202);
     let token = inbox.last("send_password_reset").await.token;
     let new = json!({ "token": token, "password": PASSWORD });
     server.client().post("/api/v1/auth/password/reset", new).await.expect(200);
-    assert_eq!(log_in(&server, "countess@example.com").await, 200);
+    assert_eq!(log_in(&server, &server.email("countess")).await, 200);
     superuser.patch(&path, json!({ "is_superuser": true })).await.expect(200);
 }
 
 #[tokio::test]
 async fn a_reserved_address_is_not_given_to_another_account() {
-    let start = Server::builder().with_mail();
-    let (server, superuser) = start.start_with_superuser().await;
-    let inbox = Inbox::of(&server).await;
-    let ada = server.client().register("ada@example.com").await;
+    let server = Server::shared_with_mail().await;
+    let (superuser, inbox) = (server.superuser().await, Inbox::own(&server).await);
+    let ada = server.register("ada").await;
     let token = inbox.last("send_verification").await.token;
     ada.post("/api/v1/auth/email/verify", json!({ "token": token })).await.expect(200);
-    ada.post("/api/v1/users/me/email", json!({ "email": "new@example.com" })).await.expect(202);
+    ada.post("/api/v1/users/me/email", json!({ "email": server.email("new") })).await.expect(202);
     let token = inbox.last("send_email_change").await.token;
     ada.post("/api/v1/auth/email/verify", json!({ "token": token })).await.expect(200);
     // Ada can undo that for a while.
-    let eve = json!({ "email": "eve@example.com", "password": PASSWORD });
+    let eve = json!({ "email": server.email("eve"), "password": PASSWORD });
     let eve = superuser.post(USERS, eve).await.expect(201);
     let eve = format!("{USERS}/{}", eve["id"].as_str().unwrap());
-    superuser.patch(&eve, json!({ "email": "ada@example.com" })).await.problem(409, "EMAIL_TAKEN");
-    let back = superuser.patch(&path(&ada).await, json!({ "email": "ada@example.com" })).await;
-    assert_eq!(back.expect(200)["email"], "ada@example.com");
+    superuser.patch(&eve, json!({ "email": server.email("ada") })).await.problem(409, "EMAIL_TAKEN");
+    let back = superuser.patch(&path(&ada).await, json!({ "email": server.email("ada") })).await;
+    assert_eq!(back.expect(200)["email"], server.email("ada"));
 }
 
 #[tokio::test]
@@ -230,7 +233,7 @@ async fn is_superuser_takes_effect_at_once_with_the_same_token() {
         (Some(false), Some("\"3\""))
     );
     ada.get(USERS).await.problem(403, "FORBIDDEN");
-    let recorded_events = recorded_events(&server.database().await).await;
+    let recorded_events = recorded_events(&server.database().await, &path).await;
     let expected = [
         (
             "user.promoted".to_owned(),
