@@ -1,9 +1,9 @@
 //! Audit events: one per changed row, in the same transaction, and without secrets.
 
-use insula_tests::{Client, PASSWORD, Server, TestDatabase};
+use insula_tests::{Client, PASSWORD, Server, SharedServer, TestDatabase, unique};
 use serde_json::{Value, json};
 
-const PROJECTS: &str = "/api/v1/organizations/acme/projects";
+const PROJECTS: &str = "/api/v1/organizations/{org}/projects";
 
 /// The platform's log, as the database spells its owner.
 const PLATFORM: &str = "00000000000000000000000000000000";
@@ -52,34 +52,50 @@ fn hex(id: &Value) -> String {
 
 /// Ada, logged in, with her ids.
 struct Ada {
-    server: Server,
+    server: SharedServer,
     database: TestDatabase,
     client: Client,
     user: Value,
     session: Value,
+    /// Begins the names of her requests.
+    requests: String,
+    /// A slug for her organization.
+    slug: String,
 }
 
 impl Ada {
-    async fn new() -> Self {
-        let server = Server::start().await;
-        let person = json!({ "email": "ada@example.com", "password": PASSWORD, "first_name": "Ada" });
-        let named = |id: &str| server.client().with("x-request-id", id);
+    async fn start() -> Self {
+        Self::on(Server::shared().await).await
+    }
+
+    async fn on(server: SharedServer) -> Self {
+        let (requests, slug, email) = (unique("request"), unique("acme"), server.email("ada"));
+        let person = json!({ "email": email, "password": PASSWORD, "first_name": "Ada" });
+        let named = |id: &str| server.client().with("x-request-id", &format!("{requests}-{id}"));
         let user = named("register").post("/api/v1/auth/register", person).await.expect(201)["id"].clone();
-        let log_in = json!({ "email": "ada@example.com", "password": PASSWORD });
+        let log_in = json!({ "email": email, "password": PASSWORD });
         let session = named("log-in").post("/api/v1/auth/login", log_in).await.expect(200);
-        let client = server.client().bearer(session["access_token"].as_str().unwrap());
+        let client = server.client().in_organization(&slug);
+        let client = client.bearer(session["access_token"].as_str().unwrap());
         Self {
             database: server.database().await,
             server,
             client,
             user,
             session: session["session_id"].clone(),
+            requests,
+            slug,
         }
     }
 
     /// Her requests carry this name.
     fn named(&self, request: &str) -> Client {
-        self.client.with("x-request-id", request)
+        self.client.with("x-request-id", &format!("{}-{request}", self.requests))
+    }
+
+    /// The events that this request of hers left.
+    async fn events(&self, request: &str) -> Vec<Event> {
+        events(&self.database, &format!("{}-{request}", self.requests)).await
     }
 
     /// An event of Ada.
@@ -96,19 +112,24 @@ impl Ada {
     }
 
     async fn total(&self) -> i64 {
-        self.database
-            .scalar("SELECT count(*) FROM audit_events WHERE actor_kind NOT IN ('system', 'worker')")
-            .await
+        let events = format!(
+            "SELECT count(*) FROM audit_events WHERE actor_kind NOT IN ('system', 'worker')
+             AND (actor_id IN {users} OR request_id LIKE '{}-%' OR organization_id IN
+                  (SELECT organization_id FROM members WHERE user_id IN {users}))",
+            self.requests,
+            users = self.server.own_users()
+        );
+        self.database.scalar(&events).await
     }
 }
 
 #[tokio::test]
 async fn registrations_and_logins_are_in_the_platform_log() {
-    let ada = Ada::new().await;
+    let ada = Ada::start().await;
     let facts = json!({ "after": { "is_active": true, "is_superuser": false } });
     let registered =
         Event { session: String::new(), ..ada.event("user.registered", PLATFORM, &ada.user, facts) };
-    let logged = events(&ada.database, "register").await;
+    let logged = ada.events("register").await;
     assert_eq!(logged[0], registered);
     // Including her personal organization: its name is personal data.
     let actions: Vec<_> = logged.iter().map(|event| (&*event.action, &event.details)).collect();
@@ -119,26 +140,26 @@ async fn registrations_and_logins_are_in_the_platform_log() {
     assert_eq!(actions[1..], [("organization.created", &kind), ("member.added", &owner)]);
     assert!(logged[1..].iter().all(|event| event.organization == hex(&json!(logged[1].resource_id))));
     let created = ada.event("session.created", PLATFORM, &ada.session, json!({ "after": { "amr": "pwd" } }));
-    assert_eq!(events(&ada.database, "log-in").await, [Event { session: String::new(), ..created }]);
+    assert_eq!(ada.events("log-in").await, [Event { session: String::new(), ..created }]);
     assert_eq!(ada.total().await, 4);
 }
 
 #[tokio::test]
 async fn a_registration_enqueues_one_welcome_email_by_id_only() {
-    let ada = Ada::new().await;
+    let ada = Ada::on(Server::start().await.into()).await;
     let jobs = ada.database.texts("SELECT kind || ' ' || payload FROM outbox").await;
     assert_eq!(jobs, [format!("send_welcome {}", json!({ "user": ada.user }))]);
 }
 
 #[tokio::test]
 async fn the_creation_of_an_organization_records_it_and_its_owner() {
-    let ada = Ada::new().await;
-    let acme = ada.named("found").create_organization("acme").await;
-    let logged = events(&ada.database, "found").await;
+    let ada = Ada::start().await;
+    let acme = ada.named("found").create_organization(&ada.slug).await;
+    let logged = ada.events("found").await;
     let member =
-        ada.client.get("/api/v1/organizations/acme/me/permissions").await.expect(200)["member_id"].clone();
+        ada.client.get("/api/v1/organizations/{org}/me/permissions").await.expect(200)["member_id"].clone();
     let organization = hex(&acme.body["id"]);
-    let facts = json!({ "after": { "slug": "acme", "name": "acme", "kind": "team" } });
+    let facts = json!({ "after": { "slug": ada.slug, "name": ada.slug, "kind": "team" } });
     let joined = json!({ "after": { "user_id": ada.user, "roles": ["owner"] } });
     assert_eq!(
         logged,
@@ -151,8 +172,8 @@ async fn the_creation_of_an_organization_records_it_and_its_owner() {
 
 #[tokio::test]
 async fn changes_of_a_project_are_recorded_with_before_and_after() {
-    let ada = Ada::new().await;
-    let acme = hex(&ada.client.create_organization("acme").await.body["id"]);
+    let ada = Ada::start().await;
+    let acme = hex(&ada.client.create_organization(&ada.slug).await.body["id"]);
     let draft = json!({ "code": "ENGINE", "name": "Engine", "color": "#1f6feb" });
     let made = ada.named("create").post(PROJECTS, draft.clone()).await.expect(201);
     let path = format!("{PROJECTS}/{}", made["id"].as_str().unwrap());
@@ -180,14 +201,14 @@ async fn changes_of_a_project_are_recorded_with_before_and_after() {
         ("delete", "project.deleted", json!({ "before": recorded(&now) })),
         ("restore", "project.restored", json!({ "after": recorded(&now) })),
     ] {
-        assert_eq!(events(&ada.database, request).await, [ada.event(action, &acme, &made["id"], details)]);
+        assert_eq!(ada.events(request).await, [ada.event(action, &acme, &made["id"], details)]);
     }
 }
 
 #[tokio::test]
 async fn a_request_without_a_name_is_logged_under_the_one_it_was_given() {
-    let ada = Ada::new().await;
-    ada.client.create_organization("acme").await;
+    let ada = Ada::start().await;
+    ada.client.create_organization(&ada.slug).await;
     let made = ada.client.post(PROJECTS, json!({ "code": "ENGINE", "name": "Engine" })).await;
     made.expect(201);
     assert_eq!(events(&ada.database, made.header("x-request-id").unwrap()).await.len(), 1);
@@ -195,8 +216,8 @@ async fn a_request_without_a_name_is_logged_under_the_one_it_was_given() {
 
 #[tokio::test]
 async fn what_changes_nothing_leaves_no_event() {
-    let ada = Ada::new().await;
-    ada.client.create_organization("acme").await;
+    let ada = Ada::on(Server::start().await.into()).await;
+    ada.client.create_organization(&ada.slug).await;
     let create = || {
         let draft = json!({ "code": "ENGINE", "name": "Engine" });
         ada.client.post(PROJECTS, draft).header("idempotency-key", "key-1")
@@ -209,12 +230,12 @@ async fn what_changes_nothing_leaves_no_event() {
     ada.client.delete(&path).header("if-match", "\"9\"").await.expect(412);
     ada.client.post(PROJECTS, json!({ "code": "engine", "name": "x" })).await.expect(409);
     ada.client.post(PROJECTS, json!({ "code": "a b", "name": "x" })).await.expect(422);
-    ada.client.post("/api/v1/organizations", json!({ "slug": "acme", "name": "x" })).await.expect(409);
+    ada.client.post("/api/v1/organizations", json!({ "slug": ada.slug, "name": "x" })).await.expect(409);
     ada.client.request("POST", &format!("{path}/restore")).await.expect(404);
-    for read in [&*path, PROJECTS, "/api/v1/users/me", "/api/v1/organizations/acme"] {
+    for read in [&*path, PROJECTS, "/api/v1/users/me", "/api/v1/organizations/{org}"] {
         ada.client.get(read).await.expect(200);
     }
-    let again = json!({ "email": "ada@example.com", "password": PASSWORD });
+    let again = json!({ "email": ada.server.email("ada"), "password": PASSWORD });
     ada.server.client().post("/api/v1/auth/register", again).await.expect(409);
     assert_eq!(ada.total().await, before);
     assert_eq!(ada.database.scalar("SELECT count(*) FROM outbox").await, 1);
@@ -222,8 +243,8 @@ async fn what_changes_nothing_leaves_no_event() {
 
 #[tokio::test]
 async fn no_secret_and_no_address_stands_in_the_log_or_the_outbox() {
-    let ada = Ada::new().await;
-    ada.client.create_organization("acme").await;
+    let ada = Ada::on(Server::start().await.into()).await;
+    ada.client.create_organization(&ada.slug).await;
     let database = &ada.database;
     let hash = database.text("SELECT secret_hash FROM credentials").await;
     let mut texts =

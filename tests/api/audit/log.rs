@@ -1,16 +1,18 @@
 //! Reading audit logs: of an organization, of the platform, and the activity of a user.
 
-use insula_tests::{Client, PASSWORD, Server, TestDatabase, eventually};
+use std::ops::Deref;
+
+use insula_tests::{Client, OrgWithOwner, PASSWORD, Server, TestDatabase, eventually, unique};
 use serde_json::{Value, json};
 
-const ACME: &str = "/api/v1/organizations/acme";
-const EVENTS: &str = "/api/v1/organizations/acme/audit-events";
+const ACME: &str = "/api/v1/organizations/{org}";
+const EVENTS: &str = "/api/v1/organizations/{org}/audit-events";
 const ACTIVITY: &str = "/api/v1/users/me/activity";
 const ADMIN: &str = "/api/v1/admin/audit-events";
 
 /// Ada's organization, in which bob is an admin.
-struct OrgWithOwner {
-    server: Server,
+struct AuditedOrg {
+    base: OrgWithOwner,
     superuser: Client,
     database: TestDatabase,
     ada: Client,
@@ -21,14 +23,20 @@ struct OrgWithOwner {
     project: String,
 }
 
-impl OrgWithOwner {
-    async fn new() -> Self {
-        let (server, superuser) = Server::with_superuser().await;
-        let ada = server.client().register("ada@example.com").await.with("user-agent", "Ada/1");
-        ada.create_organization("acme").await;
-        let bob = server.client().register("bob@example.com").await.with("user-agent", "Bob/1");
-        let database = server.database().await;
-        database.join("acme", "bob@example.com", "admin").await;
+impl AuditedOrg {
+    async fn start() -> Self {
+        Self::of(OrgWithOwner::start().await).await
+    }
+
+    /// For tests of the log of the platform.
+    async fn alone() -> Self {
+        Self::of(OrgWithOwner::on(Server::with_superuser().await.0).await).await
+    }
+
+    async fn of(base: OrgWithOwner) -> Self {
+        let (superuser, database) = (base.superuser().await, base.database().await);
+        let ada = base.owner.with("user-agent", "Ada/1");
+        let bob = base.join("bob", "admin").await.with("user-agent", "Bob/1");
         let bob_id = bob.get("/api/v1/users/me").await.expect(200)["id"].as_str().unwrap().to_owned();
         let projects = format!("{ACME}/projects");
         let made = ada.post(&projects, json!({ "code": "P", "name": "P" })).await;
@@ -37,12 +45,20 @@ impl OrgWithOwner {
         for name in ["Engine", "Motor"] {
             ada.patch(&project, json!({ "name": name })).await.expect(200);
         }
-        Self { server, superuser, database, ada, bob, bob_id, project }
+        Self { base, superuser, database, ada, bob, bob_id, project }
     }
 
     /// Adds an event.
     async fn happen(&self, name: &str) {
         self.bob.patch(&self.project, json!({ "name": name })).await.expect(200);
+    }
+}
+
+impl Deref for AuditedOrg {
+    type Target = OrgWithOwner;
+
+    fn deref(&self) -> &OrgWithOwner {
+        &self.base
     }
 }
 
@@ -58,7 +74,7 @@ fn ids(events: &[Value]) -> Vec<Value> {
 
 #[tokio::test]
 async fn each_filter_narrows_the_log_and_all_are_joined() {
-    let acme = OrgWithOwner::new().await;
+    let acme = AuditedOrg::start().await;
     let all = listed(&acme.ada, EVENTS, "").await;
     let actions: Vec<_> = all.iter().map(|event| event["action"].as_str().unwrap()).collect();
     assert_eq!(
@@ -106,7 +122,7 @@ async fn each_filter_narrows_the_log_and_all_are_joined() {
 
 #[tokio::test]
 async fn a_filter_that_makes_no_sense_is_named() {
-    let acme = OrgWithOwner::new().await;
+    let acme = AuditedOrg::start().await;
     for (query, faults) in [
         ("action=project.exploded", vec!["action UNKNOWN_REFERENCE"]),
         ("action=Project", vec!["action INVALID_FORMAT"]),
@@ -133,7 +149,7 @@ async fn a_filter_that_makes_no_sense_is_named() {
 
 #[tokio::test]
 async fn pages_stay_as_they_are_while_events_are_added() {
-    let acme = OrgWithOwner::new().await;
+    let acme = AuditedOrg::start().await;
     let before = ids(&listed(&acme.ada, EVENTS, "").await);
     for (sort, is_upward) in [("-occurred_at", false), ("occurred_at", true)] {
         let (mut found, mut cursor, mut pages) = (Vec::new(), String::new(), 0);
@@ -159,7 +175,7 @@ async fn pages_stay_as_they_are_while_events_are_added() {
 
 #[tokio::test]
 async fn an_event_says_who_did_it_from_where_and_in_which_trace() {
-    let acme = OrgWithOwner::new().await;
+    let acme = AuditedOrg::start().await;
     let trace = "0af7651916cd43dd8448eb211c80319c";
     let change = acme.ada.patch(&acme.project, json!({ "name": "Turbine" }));
     let change = change.header("traceparent", &format!("00-{trace}-b7ad6b7169203331-01"));
@@ -183,7 +199,7 @@ async fn an_event_says_who_did_it_from_where_and_in_which_trace() {
     }
     assert_eq!(
         (&sealed["actor"]["kind"], &sealed["actor"]["label"]),
-        (&json!("user"), &json!("ada@example.com"))
+        (&json!("user"), &json!(acme.email("ada")))
     );
     assert!(sealed["session_id"].is_string() && sealed["hash"] != sealed["prev_hash"], "{sealed}");
     assert_eq!(listed(&acme.ada, EVENTS, "").await[0], sealed);
@@ -191,8 +207,8 @@ async fn an_event_says_who_did_it_from_where_and_in_which_trace() {
 
 #[tokio::test]
 async fn nobody_sees_the_log_of_another_organization() {
-    let acme = OrgWithOwner::new().await;
-    let eve = acme.server.client().register("eve@example.com").await;
+    let acme = AuditedOrg::alone().await;
+    let eve = acme.stranger("eve").await;
     eve.create_organization("other").await;
     let event = ids(&listed(&acme.ada, EVENTS, "").await)[0].as_str().unwrap().to_owned();
     let platform = listed(&acme.superuser, ADMIN, "").await;
@@ -216,8 +232,8 @@ async fn nobody_sees_the_log_of_another_organization() {
 
 #[tokio::test]
 async fn users_see_their_own_activity_in_all_logs_and_nothing_else() {
-    let acme = OrgWithOwner::new().await;
-    acme.bob.create_organization("bobs").await;
+    let acme = AuditedOrg::start().await;
+    acme.bob.create_organization(&unique("bobs")).await;
     acme.bob.patch("/api/v1/users/me", json!({ "first_name": "Bob" })).await.expect(200);
     let events_of_bob = listed(&acme.bob, ACTIVITY, "").await;
     assert!(
@@ -247,7 +263,7 @@ async fn users_see_their_own_activity_in_all_logs_and_nothing_else() {
 
 #[tokio::test]
 async fn superusers_read_and_verify_the_platform_log() {
-    let acme = OrgWithOwner::new().await;
+    let acme = AuditedOrg::alone().await;
     let events = listed(&acme.superuser, ADMIN, "action=session.created").await;
     assert!(events.len() >= 3 && events.iter().all(|event| event["action"] == "session.created"));
     let events_of_bob = listed(&acme.superuser, ADMIN, &format!("actor={}", acme.bob_id)).await;
@@ -265,10 +281,10 @@ async fn superusers_read_and_verify_the_platform_log() {
 
 #[tokio::test]
 async fn what_is_signed_is_shown_with_the_keys_that_verify_it() {
-    let acme = OrgWithOwner::new().await;
+    let acme = AuditedOrg::start().await;
     let verify = async || acme.ada.get(&format!("{ACME}/audit/verify")).await.expect(200);
     eventually("all is sealed", async || verify().await["events"] == 6).await;
-    let (report, keys) = (verify().await, acme.server.client().get("/.well-known/audit-keys.json").await);
+    let (report, keys) = (verify().await, acme.client().get("/.well-known/audit-keys.json").await);
     let keys = keys.expect(200);
     let checkpoints = acme.ada.get(&format!("{ACME}/audit/checkpoints")).await.expect(200);
     let (key, checkpoint) = (&keys["keys"][0], &checkpoints["data"][0]);
