@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use insula_tests::{Operation, OrgFixture, Server, id};
+use insula_tests::{Operation, OrgFixture, id};
 use serde_json::{Value, json};
 
 const LEAP: &str = "2026-03-02T08:00:60Z";
@@ -29,8 +29,8 @@ fn described<'a>(document: &'a Value, operation: &Operation) -> &'a Value {
 
 #[tokio::test]
 async fn no_parameter_is_a_leap_second() {
-    let (server, superuser) = Server::builder().start_with_superuser().await;
-    let org = OrgFixture::on(server).await;
+    let org = OrgFixture::start().await;
+    let superuser = org.superuser().await;
     let document = org.owner.get("/api/v1/openapi.json").await.expect(200);
     let mut asked = 0;
     for operation in Operation::all(&document) {
@@ -40,7 +40,7 @@ async fn no_parameter_is_a_leap_second() {
             .filter(|parameter| parameter["in"] == "query" && has_instant(&document, &parameter["schema"]));
         for parameter in instants {
             let name = parameter["name"].as_str().unwrap();
-            let path = operation.path_with(|_| "acme".to_owned());
+            let path = operation.path_with(|_| org.slug.clone());
             let who = if path.contains("/admin/") { &superuser } else { &org.owner };
             let reply = who.request(&operation.method, &format!("{path}?{name}={LEAP}")).await;
             reply.problem(422, "VALIDATION_FAILED");

@@ -1,6 +1,6 @@
 //! `O/period-lock`: entries that began before it cannot be changed.
 
-use insula_tests::{OrgFixture, Server, concurrently, eventually, id};
+use insula_tests::{OrgFixture, concurrently, eventually, id};
 use serde_json::{Value, json};
 
 const UNTIL: &str = "2026-03-01T00:00:00Z";
@@ -125,14 +125,9 @@ async fn a_lock_is_refused_that_is_none() {
 /// After the answer that a period is locked, no new entries appear in it.
 #[tokio::test]
 async fn nothing_slips_into_a_period_while_it_is_locked() {
-    let server = Server::builder()
-        .env("INSULA_MAX_REQUESTS", "1000")
-        .env("INSULA_LIMIT_WRITE", "1000/min")
-        .env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60")
-        .start()
-        .await;
-    let org = OrgFixture::on(server).await;
+    let org = OrgFixture::start().await;
     let database = org.server.database().await;
+    let count = format!("SELECT count(*) FROM time_entries WHERE {}", org.own_rows());
     let asked = concurrently(40, |n| {
         let (who, adam, entries, period) = (
             if n % 2 == 0 { org.mia.clone() } else { org.owner.clone() },
@@ -140,11 +135,11 @@ async fn nothing_slips_into_a_period_while_it_is_locked() {
             org.path("/time-entries"),
             org.path("/period-lock"),
         );
-        let database = database.clone();
+        let (database, count) = (database.clone(), count.clone());
         async move {
             if n == 20 {
                 adam.put(&period, json!({ "locked_until": UNTIL })).await.expect(200);
-                return (0, database.scalar("SELECT count(*) FROM time_entries").await);
+                return (0, database.scalar(&count).await);
             }
             let draft = json!({ "started_at": BEFORE.0, "ended_at": BEFORE.1 });
             (who.post(&entries, draft).await.outcome().0, 0)
@@ -154,6 +149,6 @@ async fn nothing_slips_into_a_period_while_it_is_locked() {
     let written = asked.iter().filter(|(status, _)| *status == 201).count();
     let refused = asked.iter().filter(|(status, _)| *status == 409).count();
     assert_eq!(written + refused, 39, "{asked:?}");
-    let stands = database.scalar("SELECT count(*) FROM time_entries").await;
+    let stands = database.scalar(&count).await;
     assert_eq!((asked[20].1, i64::try_from(written).unwrap()), (stands, stands), "{asked:?}");
 }

@@ -1,6 +1,6 @@
 //! `O/time-entries`: create, read, update, delete, restore; permissions and audit events.
 
-use insula_tests::{Client, OrgFixture, Server, id};
+use insula_tests::{Client, OrgFixture, id};
 use serde_json::{Value, json};
 
 const MORNING: (&str, &str) = ("2026-03-02T08:00:00Z", "2026-03-02T11:30:00Z");
@@ -180,9 +180,8 @@ async fn permission_to_read_all_time_updates_only_own_time() {
 
 #[tokio::test]
 async fn a_superuser_must_name_the_member() {
-    let (server, superuser) = Server::with_superuser().await;
-    let org = OrgFixture::on(server).await;
-    let superuser = superuser.with("x-platform-access", "ticket 7");
+    let org = OrgFixture::start().await;
+    let superuser = org.superuser().await.with("x-platform-access", "ticket 7");
     let draft = json!({ "started_at": MORNING.0, "ended_at": MORNING.1 });
     superuser.post(&org.path("/time-entries"), draft.clone()).await.problem(409, "NOT_A_MEMBER");
     for asked in [

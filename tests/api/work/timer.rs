@@ -1,6 +1,6 @@
 //! `O/timer`: at most one timer runs per member.
 
-use insula_tests::{OrgFixture, Server, concurrently, id};
+use insula_tests::{OrgFixture, concurrently, id};
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -86,12 +86,7 @@ async fn a_timer_that_comes_back_meets_the_one_that_runs() {
 
 #[tokio::test]
 async fn of_those_started_at_once_one_runs() {
-    let server = Server::builder()
-        .env("INSULA_MAX_REQUESTS", "1000")
-        .env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60")
-        .start()
-        .await;
-    let org = OrgFixture::on(server).await;
+    let org = OrgFixture::start().await;
     let start = |key: Option<usize>| {
         let (mia, path) = (org.mia.clone(), org.path("/timer/start"));
         async move {
@@ -106,8 +101,9 @@ async fn of_those_started_at_once_one_runs() {
     let started: Vec<_> = answers.iter().filter(|(status, _)| *status == 201).collect();
     let refused = answers.iter().filter(|(status, body)| *status == 409 && body["error"] == "TIMER_RUNNING");
     assert_eq!((started.len(), refused.count()), (1, 63));
-    let running = "SELECT count(*) FROM time_entries WHERE ended_at IS NULL";
-    assert_eq!(org.server.database().await.scalar(running).await, 1);
+    let running = "SELECT count(*) FROM time_entries WHERE ended_at IS NULL AND";
+    let running = format!("{running} {}", org.own_rows());
+    assert_eq!(org.server.database().await.scalar(&running).await, 1);
 
     // The same request, asked again and again, is done once, and all get its answer.
     org.mia.request("POST", &org.path("/timer/stop")).await.expect(200);

@@ -6,13 +6,13 @@ use super::*;
 
 #[tokio::test]
 async fn no_cell_is_a_formula_and_every_cell_can_be_read_back() {
-    let acme = OrgWithOwner::new().await;
+    let acme = ExportedOrg::start().await;
     let notes = ["=1+1", "+1", "-1", "@SUM(1,1)", "\tx", "'quoted", "'=1+1", "plain", "it's", "\"=1\""];
     let entries: Vec<_> = (0..)
         .zip(notes)
         .map(|(hour, text)| TimeEntryFixture { notes: Some(text.to_owned()), ..acme.work(hour) })
         .collect();
-    acme.database.insert_time_entries("acme", &entries).await;
+    acme.database.insert_time_entries(&acme.slug, &entries).await;
     let cells = column(&acme.ada.get(&format!("{ENTRIES}.csv")).await, "notes");
     assert!(cells.iter().all(|cell| !cell.starts_with(['=', '+', '-', '@', '\t'])), "{cells:?}");
     let read_back = cells.iter().map(|cell| cell.strip_prefix('\'').unwrap_or(cell));
@@ -24,7 +24,7 @@ async fn no_cell_is_a_formula_and_every_cell_can_be_read_back() {
 
 #[tokio::test]
 async fn an_export_is_written_down_with_its_filters() {
-    let acme = OrgWithOwner::new().await;
+    let acme = ExportedOrg::start().await;
     let from = "2026-03-01T00:00:00Z";
     file(&acme.ada.get(&format!("{ENTRIES}.csv?from={from}&member_id={}", acme.member)).await);
     file(&acme.ada.get(&format!("{ENTRIES}.jsonl")).await);
@@ -56,8 +56,8 @@ async fn an_export_is_written_down_with_its_filters() {
 #[tokio::test]
 async fn exports_of_an_organization_are_counted_together() {
     let server = Server::builder().env("INSULA_LIMIT_EXPORT", "4/h").start().await;
-    let ada = server.client().register("ada@example.com").await;
-    ada.create_organization("acme").await;
+    let org = OrgWithOwner::on(server).await;
+    let ada = &org.owner;
     ada.create_organization("other").await;
     let paths = [ENTRIES, TASKS].map(|path| ["csv", "jsonl"].map(|format| format!("{path}.{format}")));
     for path in paths.as_flattened() {
@@ -68,19 +68,19 @@ async fn exports_of_an_organization_are_counted_together() {
     for path in paths.as_flattened() {
         ada.get(path).await.problem(429, "RATE_LIMITED");
     }
-    file(&ada.get(&paths[0][0].replace("acme", "other")).await);
+    file(&ada.get(&paths[0][0].replace("{org}", "other")).await);
 }
 
 /// More than two batches, whose borders lie among entries that began together; changed while they are read.
 #[tokio::test]
 async fn what_changes_meanwhile_does_no_harm() {
-    let acme = OrgWithOwner::new().await;
+    let acme = ExportedOrg::start().await;
     let entry = |number: i64| {
         let started = seconds_of_monday() + number / 7 * 60;
         TimeEntryFixture { started, ended: Some(started + 1), ..acme.work(0) }
     };
     let entries: Vec<_> = (0..2_500).map(entry).collect();
-    acme.database.insert_time_entries("acme", &entries).await;
+    acme.database.insert_time_entries(&acme.slug, &entries).await;
     let path = format!("{ENTRIES}.csv");
     let ids: Vec<_> = entries.iter().map(|entry| entry.id.clone()).collect();
     assert_eq!(column(&acme.ada.get(&path).await, "id"), ids);
@@ -88,7 +88,8 @@ async fn what_changes_meanwhile_does_no_harm() {
         for number in 0..40 {
             let change = format!(
                 "UPDATE time_entries SET notes = 'change {number}' WHERE id IN
-                 (SELECT id FROM time_entries ORDER BY started_at, id LIMIT 20 OFFSET {})",
+                 (SELECT id FROM time_entries WHERE {} ORDER BY started_at, id LIMIT 20 OFFSET {})",
+                acme.own_rows(),
                 number * 60
             );
             acme.database.execute(&change).await;

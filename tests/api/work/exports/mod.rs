@@ -3,40 +3,40 @@
 mod common_rules;
 mod tasks;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Deref};
 
 use insula_tests::{
-    Client, Reply, Server, TestDatabase, eventually,
+    Client, OrgWithOwner, Reply, Server, TestDatabase, eventually,
     fixtures::time_entries::{TaskFixture, TimeEntryFixture, new_id, seconds},
 };
 use serde_json::{Value, json};
 
-const ACME: &str = "/api/v1/organizations/acme";
-const ENTRIES: &str = "/api/v1/organizations/acme/exports/time-entries";
-const TASKS: &str = "/api/v1/organizations/acme/exports/tasks";
+const ACME: &str = "/api/v1/organizations/{org}";
+const ENTRIES: &str = "/api/v1/organizations/{org}/exports/time-entries";
+const TASKS: &str = "/api/v1/organizations/{org}/exports/tasks";
 
-struct OrgWithOwner {
-    server: Server,
+struct ExportedOrg {
+    base: OrgWithOwner,
     database: TestDatabase,
     ada: Client,
     member: String,
 }
 
-impl OrgWithOwner {
-    async fn new() -> Self {
-        let server = Server::start().await;
-        let ada = server.client().register("ada@example.com").await;
-        ada.create_organization("acme").await;
-        let database = server.database().await;
-        let member = database.member_id("acme", "ada@example.com").await;
-        Self { server, database, ada, member }
+impl ExportedOrg {
+    async fn start() -> Self {
+        Self::of(OrgWithOwner::start().await).await
     }
 
+    async fn of(base: OrgWithOwner) -> Self {
+        let (ada, database) = (base.owner.clone(), base.database().await);
+        let member = database.member_id(&base.slug, &base.email("ada")).await;
+        Self { base, database, ada, member }
+    }
+
+    /// Another member, logged in, with the id of the membership.
     async fn join(&self, name: &str, role: &str) -> (Client, String) {
-        let email = format!("{name}@example.com");
-        let person = self.server.client().register(&email).await;
-        self.database.join("acme", &email, role).await;
-        (person, self.database.member_id("acme", &email).await)
+        let person = self.base.join(name, role).await;
+        (person, self.database.member_id(&self.slug, &self.email(name)).await)
     }
 
     async fn create_project(&self, code: &str) -> String {
@@ -58,8 +58,17 @@ impl OrgWithOwner {
     }
 
     async fn hide(&self, code: &str) {
-        let hide = format!("UPDATE projects SET is_private = true WHERE code = '{code}'");
+        let own = self.own_rows();
+        let hide = format!("UPDATE projects SET is_private = true WHERE code = '{code}' AND {own}");
         assert_eq!(self.database.execute(&hide).await, 1);
+    }
+}
+
+impl Deref for ExportedOrg {
+    type Target = OrgWithOwner;
+
+    fn deref(&self) -> &OrgWithOwner {
+        &self.base
     }
 }
 
@@ -111,7 +120,7 @@ fn objects(reply: &Reply) -> Vec<Value> {
 
 #[tokio::test]
 async fn entries_are_in_the_file_as_they_are_in_the_order_of_their_beginning() {
-    let acme = OrgWithOwner::new().await;
+    let acme = ExportedOrg::start().await;
     let engine = acme.create_project("ENGINE").await;
     let job = TaskFixture {
         id: new_id(),
@@ -119,9 +128,11 @@ async fn entries_are_in_the_file_as_they_are_in_the_order_of_their_beginning() {
         title: "Build".to_owned(),
         ..TaskFixture::default()
     };
-    acme.database.insert_tasks("acme", std::slice::from_ref(&job)).await;
-    let (dull, odd) =
-        (acme.database.insert_tag("acme", "dull").await, acme.database.insert_tag("acme", r"a;b\").await);
+    acme.database.insert_tasks(&acme.slug, std::slice::from_ref(&job)).await;
+    let (dull, odd) = (
+        acme.database.insert_tag(&acme.slug, "dull").await,
+        acme.database.insert_tag(&acme.slug, r"a;b\").await,
+    );
     let full = TimeEntryFixture {
         project: Some(engine.clone()),
         task: Some(job.id.clone()),
@@ -134,7 +145,7 @@ async fn entries_are_in_the_file_as_they_are_in_the_order_of_their_beginning() {
     let runs = TimeEntryFixture { ended: None, ..acme.work(7) };
     let deleted = TimeEntryFixture { is_deleted: true, ..acme.work(6) };
     let bare = acme.work(1);
-    acme.database.insert_time_entries("acme", &[runs.clone(), full.clone(), deleted, bare.clone()]).await;
+    acme.database.insert_time_entries(&acme.slug, &[runs.clone(), full.clone(), deleted, bare.clone()]).await;
 
     let reply = acme.ada.get(&format!("{ENTRIES}.csv")).await;
     assert_eq!(reply.header("content-type"), Some("text/csv; charset=utf-8"));
@@ -146,7 +157,7 @@ async fn entries_are_in_the_file_as_they_are_in_the_order_of_their_beginning() {
     );
     let rows_read = table(&reply);
     let cells = |entry: &TimeEntryFixture, rest: [&str; 10]| {
-        let mut cells = vec![entry.id.clone(), acme.member.clone(), "ada@example.com".to_owned()];
+        let mut cells = vec![entry.id.clone(), acme.member.clone(), acme.email("ada")];
         cells.extend(rest.map(str::to_owned));
         cells
     };
@@ -182,7 +193,7 @@ async fn entries_are_in_the_file_as_they_are_in_the_order_of_their_beginning() {
     assert_eq!(
         lines[1],
         json!({
-            "id": full.id, "member_id": acme.member, "member_email": "ada@example.com", "project_id": engine,
+            "id": full.id, "member_id": acme.member, "member_email": acme.email("ada"), "project_id": engine,
             "project_code": "ENGINE", "task_id": job.id, "activity": "Building", "notes": full.notes,
             "started_at": "2026-03-02T05:00:00Z", "ended_at": "2026-03-02T05:30:00Z", "duration_seconds": 1800,
             "billable": true, "tags": [r"a;b\", "dull"], "tag_ids": [odd, dull],
@@ -194,14 +205,14 @@ async fn entries_are_in_the_file_as_they_are_in_the_order_of_their_beginning() {
 
 #[tokio::test]
 async fn entries_are_narrowed_by_time_member_and_project() {
-    let acme = OrgWithOwner::new().await;
+    let acme = ExportedOrg::start().await;
     let (_, bob) = acme.join("bob", "member").await;
     let engine = acme.create_project("ENGINE").await;
     let mut entries: Vec<_> = (0..6).map(|number| acme.work(number)).collect();
     entries[1].member.clone_from(&bob);
     entries[2].project = Some(engine.clone());
     entries[5].ended = None;
-    acme.database.insert_time_entries("acme", &entries).await;
+    acme.database.insert_time_entries(&acme.slug, &entries).await;
     let instant = |seconds: i64| {
         let minutes = (seconds - seconds_of_monday()) / 60;
         format!("2026-03-02T{:02}:{:02}:00Z", minutes / 60, minutes % 60)
@@ -242,7 +253,7 @@ fn seconds_of_monday() -> i64 {
 
 #[tokio::test]
 async fn entries_are_those_that_the_caller_sees() {
-    let acme = OrgWithOwner::new().await;
+    let acme = ExportedOrg::start().await;
     let (bob, bob_id) = acme.join("bob", "member").await;
     let role = json!({ "name": "Auditor", "permissions": ["exports:create", "time_entries:read_all"] });
     acme.ada.post(&format!("{ACME}/roles"), role).await.expect(201);
@@ -255,18 +266,18 @@ async fn entries_are_those_that_the_caller_sees() {
         on_secret(acme.work(2)),
         on_secret(TimeEntryFixture { member: bob_id.clone(), ..acme.work(3) }),
     ];
-    acme.database.insert_time_entries("acme", &entries).await;
+    acme.database.insert_time_entries(&acme.slug, &entries).await;
     let path = format!("{ENTRIES}.csv");
     let ids = |places: &[usize]| places.iter().map(|place| entries[*place].id.clone()).collect::<Vec<_>>();
     assert_eq!(column(&acme.ada.get(&path).await, "id"), ids(&[0, 1, 2, 3]));
     assert_eq!(column(&acme.ada.get(&path).await, "project_code"), ["", "", "SECRET", "SECRET"]);
     assert_eq!(column(&bob.get(&path).await, "id"), ids(&[1, 3]));
-    acme.database.set_only_role("acme", "bob@example.com", "auditor").await;
+    acme.database.set_only_role(&acme.slug, &acme.email("bob"), "auditor").await;
     let sees = async || column(&bob.get(&path).await, "id") == ids(&[0, 1, 3]);
     eventually("bob is an auditor", sees).await;
     // Members see their own old entries without the name of a project they can no longer see.
     assert_eq!(column(&bob.get(&path).await, "project_code"), ["", "", ""]);
-    acme.database.set_only_role("acme", "bob@example.com", "viewer").await;
+    acme.database.set_only_role(&acme.slug, &acme.email("bob"), "viewer").await;
     eventually("bob is a viewer", async || bob.get(&path).await.status == 403).await;
     assert_eq!(bob.get(&path).await.problem(403, "FORBIDDEN")["permission"], "exports:create");
     for format in ["csv", "jsonl"] {

@@ -6,14 +6,14 @@ use super::*;
 
 #[tokio::test]
 async fn tasks_are_in_the_file_as_they_are_in_the_order_they_were_made() {
-    let acme = OrgWithOwner::new().await;
+    let acme = ExportedOrg::start().await;
     let (bob, bob_id) = acme.join("bob", "member").await;
     let (open, secret, gone) = (
         acme.create_project("OPEN").await,
         acme.create_project("SECRET").await,
         acme.create_project("GONE").await,
     );
-    let tag = acme.database.insert_tag("acme", "later").await;
+    let tag = acme.database.insert_tag(&acme.slug, "later").await;
     let monday = seconds_of_monday();
     let full = TaskFixture {
         id: new_id(),
@@ -40,7 +40,7 @@ async fn tasks_are_in_the_file_as_they_are_in_the_order_they_were_made() {
         TaskFixture { is_deleted: true, ..plain("deleted", 60) },
         TaskFixture { status: "done", ..plain("first", 0) },
     ];
-    acme.database.insert_tasks("acme", &jobs).await;
+    acme.database.insert_tasks(&acme.slug, &jobs).await;
     acme.hide("SECRET").await;
     acme.ada.delete(&format!("{ACME}/projects/{gone}")).await.expect(204);
     let reply = acme.ada.get(&format!("{TASKS}.csv")).await;
@@ -60,7 +60,7 @@ async fn tasks_are_in_the_file_as_they_are_in_the_order_they_were_made() {
         &open,
         "OPEN",
         &bob_id,
-        "bob@example.com",
+        &acme.email("bob"),
         "1",
         "",
         "2026-03-02T00:00:10Z",
@@ -86,7 +86,7 @@ async fn tasks_are_in_the_file_as_they_are_in_the_order_they_were_made() {
         json!({
             "id": full.id, "title": "=SUM(A1)", "description": "More\nof it", "status": "in_progress",
             "priority": "normal", "due_at": "2026-03-02T01:00:10Z", "project_id": open, "project_code": "OPEN",
-            "assignee_id": bob_id, "assignee_email": "bob@example.com", "position": 1, "completed_at": null,
+            "assignee_id": bob_id, "assignee_email": acme.email("bob"), "position": 1, "completed_at": null,
             "created_at": "2026-03-02T00:00:10Z", "updated_at": "2026-03-02T00:00:10Z", "tags": ["later"],
             "tag_ids": [tag],
         })

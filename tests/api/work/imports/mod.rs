@@ -93,7 +93,7 @@ async fn one_bad_row_imports_nothing() {
 
 #[tokio::test]
 async fn a_file_that_is_none_is_refused() {
-    let org = OrgFixture::alone().await;
+    let org = OrgFixture::start().await;
     for (file, fault) in [
         ("", vec!["ended_at REQUIRED", "started_at REQUIRED"]),
         ("started_at\n", vec!["ended_at REQUIRED"]),
@@ -122,7 +122,7 @@ async fn a_file_that_is_none_is_refused() {
 /// A file of nothing but faults must not make an answer many times its size.
 #[tokio::test]
 async fn of_many_errors_the_first_are_reported() {
-    let org = OrgFixture::alone().await;
+    let org = OrgFixture::start().await;
     let header = "started_at,ended_at,member_id,project_id,task_id,billable,tags\n";
     let sound = "2026-03-02T08:00:00Z,2026-03-02T09:00:00Z,,,,,Unheard of\n";
     let file = format!("{header}{}{}", sound.repeat(20), "x,x,x,x,x,x,\n".repeat(9_000));
@@ -248,7 +248,7 @@ async fn a_repeated_import_is_done_once() {
 /// More names than one statement of either database takes.
 #[tokio::test]
 async fn any_number_of_tag_names_is_looked_up() {
-    let org = OrgFixture::alone().await;
+    let org = OrgFixture::start().await;
     let known = tag(&org, "tag 39999").await;
     let row = |from: usize, to: usize| {
         let names: Vec<_> = (from..to).map(|number| format!("tag {number}")).collect();

@@ -1,6 +1,6 @@
 //! Files as spreadsheets write them are read, or refused with advice.
 
-use insula_tests::{OrgFixture, Reply, Server};
+use insula_tests::{OrgFixture, Reply};
 use serde_json::{Value, json};
 
 const FILE: &str = "started_at,ended_at,notes,billable\n2026-03-02T08:00:00Z,2026-03-02T09:00:00Z,Zoë,true\n";
@@ -71,7 +71,7 @@ async fn what_cannot_be_read_is_refused_with_what_to_do() {
 /// A byte order mark makes spreadsheets read UTF-8; a time zone makes them show the time that users mean.
 #[tokio::test]
 async fn an_export_is_written_for_spreadsheets_where_that_is_asked_for() {
-    let org = OrgFixture::on(Server::builder().env("INSULA_LIMIT_EXPORT", "100/h").start().await).await;
+    let org = OrgFixture::start().await;
     let span = ("2026-03-02T08:00:00Z", "2026-07-02T07:00:00Z");
     org.update_settings(json!({ "time_entry_max_hours": 744, "time_entry_future": "allow" })).await;
     org.create_time_entry(&org.mia, (span.0, "2026-03-02T09:00:00Z"), json!({ "notes": "Zoë" })).await;

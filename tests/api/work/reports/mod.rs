@@ -4,40 +4,40 @@ mod calendar;
 mod random;
 mod visibility;
 
+use std::ops::Deref;
+
 use insula_tests::{
-    Client, Server, TestDatabase,
+    Client, OrgWithOwner, TestDatabase,
     fixtures::time_entries::{TimeEntryFixture, new_id, seconds},
 };
 use serde_json::{Value, json};
 
-const ACME: &str = "/api/v1/organizations/acme";
+const ACME: &str = "/api/v1/organizations/{org}";
 
 /// An organization whose owner records time.
-struct OrgWithOwner {
-    server: Server,
+struct ReportedOrg {
+    base: OrgWithOwner,
     database: TestDatabase,
     ada: Client,
     /// Her membership.
     member: String,
 }
 
-impl OrgWithOwner {
-    async fn new() -> Self {
-        // A machine that does much else takes long to sum up a hundred thousand entries.
-        let server = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start().await;
-        let ada = server.client().register("ada@example.com").await;
-        ada.create_organization("acme").await;
-        let database = server.database().await;
-        let member = database.member_id("acme", "ada@example.com").await;
-        Self { server, database, ada, member }
+impl ReportedOrg {
+    async fn start() -> Self {
+        Self::of(OrgWithOwner::start().await).await
+    }
+
+    async fn of(base: OrgWithOwner) -> Self {
+        let (ada, database) = (base.owner.clone(), base.database().await);
+        let member = database.member_id(&base.slug, &base.email("ada")).await;
+        Self { base, database, ada, member }
     }
 
     /// Another member, logged in, with the id of the membership.
     async fn join(&self, name: &str, role: &str) -> (Client, String) {
-        let email = format!("{name}@example.com");
-        let person = self.server.client().register(&email).await;
-        self.database.join("acme", &email, role).await;
-        (person, self.database.member_id("acme", &email).await)
+        let person = self.base.join(name, role).await;
+        (person, self.database.member_id(&self.slug, &self.email(name)).await)
     }
 
     async fn create_project(&self, code: &str) -> String {
@@ -59,9 +59,7 @@ impl OrgWithOwner {
     }
 
     async fn insert_job(&self, entries: &[TimeEntryFixture]) {
-        self.database.insert_time_entries("acme", entries).await;
-        // As the database does by itself, in time.
-        self.database.execute("ANALYZE").await;
+        self.database.insert_time_entries(&self.slug, entries).await;
     }
 
     async fn report(&self, query: &str) -> Value {
@@ -70,6 +68,14 @@ impl OrgWithOwner {
 
     async fn lines(&self, query: &str) -> Vec<String> {
         lines(&self.report(query).await)
+    }
+}
+
+impl Deref for ReportedOrg {
+    type Target = OrgWithOwner;
+
+    fn deref(&self) -> &OrgWithOwner {
+        &self.base
     }
 }
 
@@ -100,7 +106,7 @@ const HOUR: i64 = 3600;
 
 #[tokio::test]
 async fn two_levels_are_groups_in_groups_in_either_order() {
-    let acme = OrgWithOwner::new().await;
+    let acme = ReportedOrg::start().await;
     let (engine, difference) = (acme.create_project("ENGINE").await, acme.create_project("DIFFERENCE").await);
     let on = |project: &String, worked: TimeEntryFixture| TimeEntryFixture {
         project: Some(project.clone()),
@@ -170,9 +176,11 @@ async fn two_levels_are_groups_in_groups_in_either_order() {
 
 #[tokio::test]
 async fn an_entry_counts_in_the_group_of_each_tag_and_once_in_all() {
-    let acme = OrgWithOwner::new().await;
-    let (dull, dear) =
-        (acme.database.insert_tag("acme", "dull").await, acme.database.insert_tag("acme", "dear").await);
+    let acme = ReportedOrg::start().await;
+    let (dull, dear) = (
+        acme.database.insert_tag(&acme.slug, "dull").await,
+        acme.database.insert_tag(&acme.slug, "dear").await,
+    );
     let tagged = |tags: &[&String], worked: TimeEntryFixture| TimeEntryFixture {
         tags: tags.iter().map(|&tag| tag.clone()).collect(),
         ..worked
@@ -208,7 +216,7 @@ async fn an_entry_counts_in_the_group_of_each_tag_and_once_in_all() {
 
 #[tokio::test]
 async fn filters_take_away_what_is_not_wanted() {
-    let acme = OrgWithOwner::new().await;
+    let acme = ReportedOrg::start().await;
     let (_, bob) = acme.join("bob", "member").await;
     let engine = acme.create_project("ENGINE").await;
     let task = new_id();
@@ -218,7 +226,7 @@ async fn filters_take_away_what_is_not_wanted() {
         title: "Build".to_owned(),
         ..Default::default()
     };
-    acme.database.insert_tasks("acme", &[job]).await;
+    acme.database.insert_tasks(&acme.slug, &[job]).await;
     let hour = |number: i64, worked: TimeEntryFixture| {
         let started = seconds("2026-03-02T00:00:00Z") + number * 2 * HOUR;
         TimeEntryFixture { started, ended: Some(started + number + 1), ..worked }
@@ -254,7 +262,7 @@ async fn filters_take_away_what_is_not_wanted() {
 
 #[tokio::test]
 async fn invalid_parameters_are_refused_by_name() {
-    let acme = OrgWithOwner::new().await;
+    let acme = ReportedOrg::start().await;
     let range = "from=2026-03-01T00:00:00Z&to=2026-04-01T00:00:00Z";
     for (query, faults) in [
         ("", vec!["from REQUIRED", "to REQUIRED"]),

@@ -1,18 +1,18 @@
 //! Whose time a report contains: the caller's or all, but never that on invisible projects.
 
 use insula_tests::{
-    Server, eventually,
+    eventually,
     fixtures::time_entries::{TaskFixture, TimeEntryFixture, new_id},
 };
 use serde_json::json;
 
-use super::{ACME, OrgWithOwner, lines, report};
+use super::{ACME, ReportedOrg, lines, report};
 
 const RANGE: &str = "from=2026-03-01T00:00:00Z&to=2026-04-01T00:00:00Z";
 
 #[tokio::test]
 async fn without_the_permission_a_member_sees_their_own_time() {
-    let acme = OrgWithOwner::new().await;
+    let acme = ReportedOrg::start().await;
     let (bob, bob_id) = acme.join("bob", "member").await;
     let (_, carols) = acme.join("carol", "member").await;
     let hour = || acme.work("2026-03-02T08:00:00Z", "2026-03-02T09:00:00Z");
@@ -34,11 +34,11 @@ async fn without_the_permission_a_member_sees_their_own_time() {
 
 #[tokio::test]
 async fn private_projects_are_invisible_to_other_members() {
-    let acme = OrgWithOwner::new().await;
+    let acme = ReportedOrg::start().await;
     let (bob, bob_id) = acme.join("bob", "member").await;
     let role = json!({ "name": "Auditor", "permissions": ["reports:read", "time_entries:read_all"] });
     acme.ada.post(&format!("{ACME}/roles"), role).await.expect(201);
-    acme.database.set_only_role("acme", "bob@example.com", "auditor").await;
+    acme.database.set_only_role(&acme.slug, &acme.email("bob"), "auditor").await;
     let (open, secret) = (acme.create_project("OPEN").await, acme.create_project("SECRET").await);
     let hour = |project: &String, member: &String| TimeEntryFixture {
         project: Some(project.clone()),
@@ -51,7 +51,7 @@ async fn private_projects_are_invisible_to_other_members() {
         title: "Plot".to_owned(),
         ..TaskFixture::default()
     };
-    acme.database.insert_tasks("acme", std::slice::from_ref(&task)).await;
+    acme.database.insert_tasks(&acme.slug, std::slice::from_ref(&task)).await;
     let plot = TimeEntryFixture { task: Some(task.id.clone()), ..hour(&secret, &bob_id) };
     acme.insert_job(&[hour(&open, &acme.member), hour(&secret, &acme.member), plot]).await;
     let by_project = format!("{RANGE}&group_by=project,task");
@@ -67,8 +67,9 @@ async fn private_projects_are_invisible_to_other_members() {
     // Groups of as much time are in the order of their names, those without one last.
     assert_eq!(sorted, open_to_all);
     eventually("bob is an auditor", async || lines(&report(&bob, &by_project).await) == open_to_all).await;
-    let set = "UPDATE projects SET is_private = true WHERE code = 'SECRET'";
-    assert_eq!(acme.database.execute(set).await, 1);
+    let own = acme.own_rows();
+    let set = format!("UPDATE projects SET is_private = true WHERE code = 'SECRET' AND {own}");
+    assert_eq!(acme.database.execute(&set).await, 1);
     // Members see their own old entries, without the name of a project they can no longer see.
     sorted = lines(&report(&bob, &by_project).await);
     assert_eq!(
@@ -85,7 +86,7 @@ async fn private_projects_are_invisible_to_other_members() {
 
 #[tokio::test]
 async fn time_on_what_was_deleted_still_counts_under_its_name() {
-    let acme = OrgWithOwner::new().await;
+    let acme = ReportedOrg::start().await;
     let engine = acme.create_project("ENGINE").await;
     let task = TaskFixture {
         id: new_id(),
@@ -93,7 +94,7 @@ async fn time_on_what_was_deleted_still_counts_under_its_name() {
         title: "Build".to_owned(),
         ..TaskFixture::default()
     };
-    acme.database.insert_tasks("acme", &[TaskFixture { is_deleted: true, ..task.clone() }]).await;
+    acme.database.insert_tasks(&acme.slug, &[TaskFixture { is_deleted: true, ..task.clone() }]).await;
     let hour = acme.work("2026-03-02T08:00:00Z", "2026-03-02T09:00:00Z");
     acme.insert_job(&[TimeEntryFixture { project: Some(engine.clone()), task: Some(task.id), ..hour }]).await;
     acme.ada.delete(&format!("{ACME}/projects/{engine}")).await.expect(204);
@@ -105,18 +106,11 @@ async fn time_on_what_was_deleted_still_counts_under_its_name() {
 
 #[tokio::test]
 async fn a_superuser_with_a_reason_sees_all_time_in_utc() {
-    let (server, superuser) = Server::with_superuser().await;
-    let ada = server.client().register("ada@example.com").await;
-    ada.create_organization("acme").await;
-    let database = server.database().await;
-    let member = database.member_id("acme", "ada@example.com").await;
+    let acme = ReportedOrg::start().await;
+    let (superuser, member) = (acme.superuser().await, acme.member.clone());
     let (started, ended) = (1_772_438_400, Some(1_772_442_000));
-    database
-        .insert_time_entries(
-            "acme",
-            &[TimeEntryFixture { id: new_id(), member, started, ended, ..TimeEntryFixture::default() }],
-        )
-        .await;
+    let entry = TimeEntryFixture { id: new_id(), member, started, ended, ..TimeEntryFixture::default() };
+    acme.insert_job(&[entry]).await;
     let path = format!("{ACME}/reports/summary?{RANGE}&group_by=day,member");
     superuser.get(&path).await.problem(404, "NOT_FOUND");
     let report_body = superuser.get(&path).header("x-platform-access", "Ticket 4711").await.expect(200);
