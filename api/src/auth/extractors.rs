@@ -222,15 +222,20 @@ impl SignedIn {
 
     async fn verified(request: &Request, body: &mut RequestBody) -> poem::Result<Self> {
         let state = state(request, body).await?;
+        let me = Self::unverified(state, request).await?;
+        me.caller.admit(me.user.email_verified_at.is_some()).map_err(Problem)?;
+        Ok(me)
+    }
+
+    /// The user, whether their e-mail address is verified or not.
+    async fn unverified(state: &AppState, request: &Request) -> poem::Result<Self> {
         let (caller, source) = caller(state, request).await.map_err(Problem)?;
         // Requests that change something do not use the cache.
         let user = match request.method().is_safe() {
             true => state.callers.authenticate_read(&caller.claims).await,
             false => state.callers.authenticate(&caller.claims).await,
         };
-        let me = Self::from_parts(user.map_err(Problem)?, caller, source);
-        me.caller.admit(me.user.email_verified_at.is_some()).map_err(Problem)?;
-        Ok(me)
+        Ok(Self::from_parts(user.map_err(Problem)?, caller, source))
     }
 }
 
@@ -240,10 +245,7 @@ pub struct SignedInUnverified(pub SignedIn);
 
 impl SignedInUnverified {
     async fn of(request: &Request, body: &mut RequestBody) -> poem::Result<Self> {
-        let state = state(request, body).await?;
-        let (caller, source) = caller(state, request).await.map_err(Problem)?;
-        let user = state.callers.authenticate(&caller.claims).await.map_err(Problem)?;
-        let me = SignedIn::from_parts(user, caller, source);
+        let me = SignedIn::unverified(state(request, body).await?, request).await?;
         me.count(request, body).await?;
         check_query(request).map_err(Problem)?;
         Ok(Self(me))

@@ -9,7 +9,6 @@ use insula_core::{
         sessions::{self, RevokeScope},
         users,
     },
-    lifecycle::accounts,
 };
 use poem_openapi::{Enum, Object, OpenApi, param::Path};
 use serde::Serialize;
@@ -148,7 +147,8 @@ impl MeApi {
     #[oai(path = "/users/me", method = "get", operation_id = "getMe")]
     async fn get(&self, me: SignedInUnverified) -> Result<WithEtag<User>> {
         let SignedInUnverified(me) = me;
-        let user = accounts::with_default_organization(&self.0.db, me.user).await?;
+        let default_organization_id = self.0.callers.default_organization(&me.user).await?;
+        let user = users::User { default_organization_id, ..me.user };
         Ok(WithEtag::Present(EntityTag(user.version), user.into()))
     }
 
@@ -196,7 +196,7 @@ impl AppState {
     }
 }
 
-/// Copies `default_organization_id` unchanged; [`accounts::shown`] resolves it.
+/// Copies `default_organization_id` unchanged; [`insula_core::lifecycle::accounts::with_default_organization`] resolves it.
 impl From<users::User> for User {
     fn from(user: users::User) -> Self {
         Self {

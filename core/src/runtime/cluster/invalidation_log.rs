@@ -18,6 +18,8 @@ pub(super) struct InvalidationLog {
     count: AtomicU64,
     /// The sequence number of the last invalidation of everything.
     everything: AtomicU64,
+    /// The sequence number of the last invalidation of any organization.
+    any_org: AtomicU64,
     slots: Box<[AtomicU64]>,
     hasher: RandomState,
 }
@@ -27,6 +29,7 @@ impl Default for InvalidationLog {
         Self {
             count: AtomicU64::new(0),
             everything: AtomicU64::new(0),
+            any_org: AtomicU64::new(0),
             slots: (0..SLOTS).map(|_| AtomicU64::new(0)).collect(),
             hasher: RandomState::new(),
         }
@@ -37,6 +40,9 @@ impl InvalidationLog {
     pub(super) fn record(&self, invalidation: Invalidation) {
         let sequence = self.count.fetch_add(1, SeqCst) + 1;
         self.slot(invalidation).fetch_max(sequence, SeqCst);
+        if matches!(invalidation, Invalidation::Org(_)) {
+            self.any_org.fetch_max(sequence, SeqCst);
+        }
     }
 
     /// The current sequence number. Call this *before* a lookup.
@@ -51,8 +57,10 @@ impl InvalidationLog {
     }
 
     fn slot(&self, invalidation: Invalidation) -> &AtomicU64 {
-        if invalidation == Invalidation::Everything {
-            return &self.everything;
+        match invalidation {
+            Invalidation::Everything => return &self.everything,
+            Invalidation::AnyOrg => return &self.any_org,
+            Invalidation::Session(_) | Invalidation::User(_) | Invalidation::Org(_) => {}
         }
         let slot = self.hasher.hash_one(invalidation) % SLOTS as u64;
         // Never too large, because SLOTS is a usize.
@@ -80,6 +88,9 @@ mod tests {
         log.record(mine);
         assert!(!log.is_unchanged(before, &[mine]) && !log.is_unchanged(before, &[theirs, mine]));
         assert!(log.is_unchanged(before, &[theirs]) && log.is_unchanged(log.now(), &[mine]));
+        assert!(log.is_unchanged(before, &[Invalidation::AnyOrg]));
+        log.record(Invalidation::Org(OrgId::new(Clock::System.now())));
+        assert!(!log.is_unchanged(before, &[Invalidation::AnyOrg]) && log.is_unchanged(before, &[theirs]));
         log.record(Invalidation::Everything);
         assert!(!log.is_unchanged(before, &[theirs]) && log.is_unchanged(log.now(), &[theirs]));
     }

@@ -45,6 +45,8 @@ pub enum Invalidation {
     User(UserId),
     /// An organization: itself, its members and their roles.
     Org(OrgId),
+    /// Any organization: invalidated together with each of them. For what depends on which memberships a user has.
+    AnyOrg,
     /// Everything, when it is unknown what was changed.
     Everything,
 }

@@ -208,7 +208,7 @@ fn encode(from: u64, invalidations: &[Invalidation]) -> String {
         Invalidation::Session(id) => format!("s{id}"),
         Invalidation::User(id) => format!("u{id}"),
         Invalidation::Org(id) => format!("o{id}"),
-        Invalidation::Everything => "*".to_owned(),
+        Invalidation::AnyOrg | Invalidation::Everything => "*".to_owned(),
     });
     let head = [VERSION.to_owned(), format!("{from:016x}")];
     head.into_iter().chain(parts).collect::<Vec<_>>().join(" ")

@@ -13,7 +13,7 @@ use crate::tenancy::authorization::{Caller, CallerAccess, authorize};
 use crate::{
     Result,
     base::{
-        ids::{SessionId, UserId},
+        ids::{OrgId, SessionId, UserId},
         permissions::{Authorized, RequiredPermission},
     },
     identity::{
@@ -22,7 +22,7 @@ use crate::{
     },
     runtime::cluster::{InvalidatingCache, Invalidation},
     storage::db::Db,
-    tenancy::organizations::OrgRef,
+    tenancy::{members, organizations::OrgRef},
 };
 
 /// Maximum number of sessions that wait for [`AccessCache::record_last_seen`]. More sessions are recorded at a later use.
@@ -41,6 +41,8 @@ pub struct AccessCache {
     db: Db,
     users: InvalidatingCache<TokenKey, Arc<User>>,
     access: InvalidatingCache<(TokenKey, OrgRef), Arc<CallerAccess>>,
+    /// The default organization of a user, by the one that they chose.
+    default_orgs: InvalidatingCache<(UserId, Option<OrgId>), Option<OrgId>>,
     /// The sessions that were used since the last [`AccessCache::record_last_seen`].
     seen: Mutex<HashSet<SessionId>>,
 }
@@ -50,7 +52,8 @@ impl AccessCache {
     pub fn new(db: Db, ttl: Duration) -> Self {
         let (users, access) =
             (InvalidatingCache::new(db.cluster(), ttl), InvalidatingCache::new(db.cluster(), ttl));
-        Self { db, users, access, seen: Mutex::default() }
+        let default_orgs = InvalidatingCache::new(db.cluster(), ttl);
+        Self { db, users, access, default_orgs, seen: Mutex::default() }
     }
 
     /// Authenticates a token with a query, as [`sessions::authenticate`].
@@ -78,6 +81,21 @@ impl AccessCache {
         let depends_on = [Invalidation::Session(claims.session), Invalidation::User(claims.user)];
         self.users.insert(key, Arc::new(user.clone()), lookup, &depends_on);
         Ok(user)
+    }
+
+    /// The default organization of a user, as [`members::default_organization`], from the cache if possible.
+    ///
+    /// # Errors
+    /// Errors of the database.
+    pub async fn default_organization(&self, user: &User) -> Result<Option<OrgId>> {
+        let key = (user.id, user.default_organization_id);
+        if let Some(default) = self.default_orgs.get(&key) {
+            return Ok(default);
+        }
+        let lookup = self.default_orgs.begin_lookup();
+        let default = members::default_organization(&self.db, user).await?;
+        self.default_orgs.insert(key, default, lookup, &[Invalidation::AnyOrg]);
+        Ok(default)
     }
 
     /// Authorizes a caller as [`authorize`], from the cache if possible and if `P` only reads.
