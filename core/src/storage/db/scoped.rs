@@ -1,8 +1,8 @@
 //! Queries inside one organization. The scope is added last, on every table of the query.
 
 use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, FromQueryResult, JoinType, PaginatorTrait, PartialModelTrait,
-    QueryFilter, QueryOrder, QuerySelect, Related, Select, SelectExt, SelectTwo, Value,
+    ColumnTrait, Condition, EntityTrait, JoinType, PaginatorTrait, PartialModelTrait, QueryFilter,
+    QueryOrder, QuerySelect, Related, Select, SelectExt, SelectTwo, Value,
     sea_query::{Expr, ExprTrait, IntoCondition, Order},
 };
 
@@ -150,21 +150,6 @@ where
         let tx = self.tx;
         let last = self.with_scope().order_by(column, Order::Desc).limit(1);
         Ok(last.into_partial_model::<V>().one(tx).await?)
-    }
-
-    /// For each group of rows with the same value in `by`, that value and the greatest value in `of`, which `V` names
-    /// `greatest`.
-    ///
-    /// # Errors
-    /// Database errors.
-    pub async fn greatest<V: FromQueryResult + Send + Sync>(
-        self,
-        by: E::Column,
-        of: E::Column,
-    ) -> Result<Vec<V>> {
-        let tx = self.tx;
-        let groups = self.with_scope().select_only().column(by).column_as(of.max(), "greatest").group_by(by);
-        Ok(groups.into_model::<V>().all(tx).await?)
     }
 
     /// The row.

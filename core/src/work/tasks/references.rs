@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use sea_orm::{ColumnTrait, Condition, FromQueryResult};
+use sea_orm::{ColumnTrait, DerivePartialModel};
 
 use super::{Column, Entity, NewTask, POSITION_MAX, STEP};
 use crate::{
@@ -28,11 +28,11 @@ pub(super) struct TaskReferences {
     last: HashMap<Option<ProjectId>, i64>,
 }
 
-/// The last position in a project.
-#[derive(FromQueryResult)]
+/// The position of a task.
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "Entity")]
 struct LastPosition {
-    project_id: Option<ProjectId>,
-    greatest: Option<i64>,
+    position: i64,
 }
 
 impl TaskReferences {
@@ -48,12 +48,13 @@ impl TaskReferences {
             let found = tx.find::<projects::Entity>().filter(ids).filter(projects::visible(tx)).all().await?;
             projects.extend(found.into_iter().map(|project| (project.id, project)));
         }
-        if new.iter().any(|new| new.position.is_none()) {
-            let condition = Condition::any().add(Column::ProjectId.is_null());
-            let of_projects = (!project_ids.is_empty()).then(|| Column::ProjectId.is_in(project_ids));
-            let tasks = tx.find::<Entity>().filter(condition.add_option(of_projects));
-            let found: Vec<LastPosition> = tasks.greatest(Column::ProjectId, Column::Position).await?;
-            last.extend(found.into_iter().filter_map(|last| Some((last.project_id, last.greatest?))));
+        let appended = new.iter().filter(|new| new.position.is_none());
+        for project in appended.map(|new| new.project_id).collect::<HashSet<_>>() {
+            // The index ends with the position, so that this reads one row, however many tasks the project has.
+            let of_project = project.map_or(Column::ProjectId.is_null(), |id| Column::ProjectId.eq(id));
+            let tasks = tx.find::<Entity>().filter(of_project);
+            let found = tasks.last_as::<LastPosition>(Column::Position).await?;
+            last.extend(found.map(|found| (project, found.position)));
         }
         Ok(Self { projects, members, tags, last })
     }
