@@ -39,7 +39,7 @@ test-load: ## Test restarts under load, overload, idle connections and many logi
 	cargo build --release --workspace
 	$(TARGET)/release/load
 
-bench: ## Measure e-mails per second, time until a job starts, and the cost of jobs and audit events: docs/performance.md
+bench: ## Measure requests and e-mails per second, time until a job starts, and the cost of jobs and audit events
 	cargo build --release --workspace
 	cargo bench --workspace --bench enqueue --bench audit --no-run
 	$(TARGET)/release/bench

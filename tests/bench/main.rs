@@ -1,4 +1,5 @@
-//! `bench [mails] [latency]`: e-mails per second, and the time until a job starts. Without arguments, both.
+//! `bench [--quick] [requests] [mails] [latency]`: requests per second, e-mails per second, and the time until a job starts.
+//! Without a name, all of them. `--quick`: requests with less data and shorter rounds.
 //!
 //! It starts all processes itself and ends no others. All of them share the machine with what is measured. Exit code: 0 when
 //! everything was measured, 1 when something could not be, 64 when the arguments are not valid.
@@ -7,17 +8,23 @@
 
 mod latency;
 mod mails;
+mod requests;
 mod setup;
+mod wrk;
 
 use std::{process::ExitCode, time::Instant};
 
 use insula_tests::{TestRng, console};
 
-const RUNS: [&str; 2] = ["mails", "latency"];
+use self::requests::Scale;
+
+const RUNS: [&str; 3] = ["requests", "mails", "latency"];
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let requested: Vec<String> = std::env::args().skip(1).collect();
+    let (flags, requested): (Vec<String>, Vec<String>) =
+        std::env::args().skip(1).partition(|argument| argument == "--quick");
+    let scale = if flags.is_empty() { Scale::FULL } else { Scale::QUICK };
     if let Some(unknown) = requested.iter().find(|request| !RUNS.contains(&request.as_str())) {
         eprintln!("bench: {unknown:?} is none of {}", RUNS.join(", "));
         return 64.into();
@@ -29,6 +36,7 @@ async fn main() -> ExitCode {
         RUNS.iter().filter(|run| requested.is_empty() || requested.iter().any(|request| request == *run))
     {
         let measured = match *run {
+            "requests" => requests::measure(&mut rng, scale).await,
             "mails" => mails::measure(&mut rng).await,
             _ => latency::measure(&mut rng).await,
         };

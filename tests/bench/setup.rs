@@ -18,6 +18,8 @@ pub(crate) struct Setup {
     /// Id of the first user.
     pub(crate) user: String,
     http: reqwest::Client,
+    /// Access token of the first user; empty before they log in.
+    token: String,
 }
 
 /// A server and a separate worker on PostgreSQL, with Redis for job wake-ups.
@@ -46,7 +48,7 @@ impl Setup {
         let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build();
         let http = http.map_err(|error| error.to_string())?;
         let database = cluster.database().await;
-        let mut setup = Self { name, cluster, database, user: String::new(), http };
+        let mut setup = Self { name, cluster, database, user: String::new(), http, token: String::new() };
         let credentials = json!({ "email": OWNER, "password": PASSWORD });
         let registered = setup.post("/auth/register", credentials).await?;
         setup.user = registered["id"].as_str().ok_or("a registration names nobody")?.to_owned();
@@ -54,13 +56,41 @@ impl Setup {
         Ok(setup)
     }
 
-    /// Asks for something; gives the answer.
+    /// Verifies the e-mail address of the first user and logs them in. Later requests are theirs. Returns the access token.
+    ///
+    /// # Errors
+    /// What came instead of a token.
+    pub(crate) async fn log_in(&mut self) -> Result<String, String> {
+        self.database.execute("UPDATE users SET email_verified_at = created_at").await;
+        let credentials = json!({ "email": OWNER, "password": PASSWORD });
+        let login = self.post("/auth/login", credentials).await?;
+        self.token = login["access_token"].as_str().ok_or("a log-in without a token")?.to_owned();
+        Ok(self.token.clone())
+    }
+
+    /// Posts something; gives the answer.
     ///
     /// # Errors
     /// What came instead of a 2xx.
     pub(crate) async fn post(&self, path: &str, body: Value) -> Result<Value, String> {
-        let request = self.http.post(format!("{}/api/v1{path}", self.cluster.url));
-        let request = request.header("content-type", "application/json").body(body.to_string());
+        let request = self.http.post(self.url(path)).header("content-type", "application/json");
+        self.send(path, request.body(body.to_string())).await
+    }
+
+    /// Gets something.
+    ///
+    /// # Errors
+    /// What came instead of a 2xx.
+    pub(crate) async fn get(&self, path: &str) -> Result<Value, String> {
+        self.send(path, self.http.get(self.url(path))).await
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}/api/v1{path}", self.cluster.url)
+    }
+
+    async fn send(&self, path: &str, request: reqwest::RequestBuilder) -> Result<Value, String> {
+        let request = if self.token.is_empty() { request } else { request.bearer_auth(&self.token) };
         let response = request.send().await.map_err(|error| format!("{path}: {error}"))?;
         let status = response.status();
         let body = response.text().await.map_err(|error| format!("{path}: {error}"))?;

@@ -106,6 +106,18 @@ pub(crate) fn memory(pid: u32, name: &str) -> Option<u64> {
     Some(rest.split_whitespace().next()?.parse::<u64>().ok()? * 1024)
 }
 
+/// The time that processes have computed so far, in clock ticks of 10 ms (`proc_pid_stat(5)`).
+pub(crate) fn cpu_ticks(pids: &[u32]) -> u64 {
+    let ticks = |pid: &u32| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // After the name, which can contain spaces: user and system time are the 12th and 13th.
+        let (_, rest) = stat.rsplit_once(')')?;
+        let numbers: Vec<_> = rest.split_whitespace().skip(11).take(2).collect();
+        Some(numbers.iter().filter_map(|number| number.parse::<u64>().ok()).sum::<u64>())
+    };
+    pids.iter().filter_map(ticks).sum()
+}
+
 /// Resets `VmHWM` of a process to the current memory (`proc_pid_clear_refs(5)`).
 pub(crate) fn reset_peak_memory(pid: u32) -> bool {
     std::fs::write(format!("/proc/{pid}/clear_refs"), "5").is_ok()

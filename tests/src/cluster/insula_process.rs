@@ -141,6 +141,11 @@ impl InsulaProcess {
         process::memory(self.id()?, "VmHWM")
     }
 
+    /// The time that it has computed so far, in milliseconds.
+    pub fn cpu_milliseconds(&self) -> u64 {
+        self.id().map_or(0, |id| 10 * process::cpu_ticks(&[id]))
+    }
+
     /// The memory that it has now, in bytes.
     pub fn memory(&self) -> Option<u64> {
         process::memory(self.id()?, "VmRSS")

@@ -135,6 +135,11 @@ impl TestCluster {
         })
     }
 
+    /// The environment of its processes, for other commands.
+    pub fn env(&self) -> &TestEnv {
+        &self.env
+    }
+
     /// # Errors
     /// As [`InsulaProcess::start`].
     pub async fn start_workers(&self) -> Result<(), String> {

@@ -122,6 +122,11 @@ impl Postgres {
         }
     }
 
+    /// The time that the server and its connections have computed so far, in milliseconds; of closed connections not.
+    pub fn cpu_milliseconds(&self) -> u64 {
+        10 * process::cpu_ticks(&self.pids())
+    }
+
     /// The ids of the server and of its child processes, which have separate groups.
     fn pids(&self) -> Vec<u32> {
         let id = self.process.id();

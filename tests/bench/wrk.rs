@@ -1,0 +1,81 @@
+//! The load generator: wrk, a program of Debian's.
+
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use insula_tests::services;
+
+/// Prints the results as one line, because the text of wrk is for people.
+const DONE: &str = r#"
+done = function(summary, latency)
+    local errors = summary.errors
+    io.write(string.format("RESULT %d %d %d %d %d %d\n", summary.requests, summary.duration, latency:percentile(50),
+        latency:percentile(99), latency:percentile(99.9),
+        errors.connect + errors.read + errors.write + errors.status + errors.timeout))
+end
+"#;
+
+/// What one run measured.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Load {
+    /// Number of requests.
+    pub(crate) requests: f64,
+    /// Requests per second.
+    pub(crate) rate: f64,
+    /// Latency in milliseconds that half, 99 % and 99.9 % of the requests stayed below.
+    pub(crate) latency: [f64; 3],
+    /// Requests without a response, or with one that is not 2xx or 3xx.
+    pub(crate) errors: f64,
+}
+
+/// Installs wrk unless it is there.
+///
+/// # Errors
+/// A sentence for the user.
+pub(crate) fn find_or_install() -> Result<(), String> {
+    let is_there =
+        || Command::new("wrk").arg("-v").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
+    if !is_there() {
+        services::install(&["wrk"]).map_err(|reason| format!("this needs wrk; install wrk: {reason}"))?;
+    }
+    match is_there() {
+        true => Ok(()),
+        false => Err("wrk is still missing after the installation".to_owned()),
+    }
+}
+
+/// Sends requests over `connections` for some seconds, one after the other on each. `script`: Lua that says what to send.
+///
+/// # Errors
+/// What wrk says when it fails.
+pub(crate) async fn run(
+    folder: &Path,
+    url: &str,
+    script: &str,
+    connections: u32,
+    seconds: u32,
+) -> Result<Load, String> {
+    let file = folder.join("requests.lua");
+    std::fs::write(&file, format!("{script}{DONE}"))
+        .map_err(|error| format!("{}: {error}", file.display()))?;
+    let mut command = Command::new("wrk");
+    command.args(["--threads", "1", "--timeout", "10s", "--connections", &connections.to_string()]);
+    command.args(["--duration", &format!("{seconds}s"), "--script"]).arg(&file).arg(url);
+    let output = tokio::task::spawn_blocking(move || command.output()).await;
+    let output = output.map_err(|error| error.to_string())?.map_err(|error| format!("wrk: {error}"))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let line = text.lines().find_map(|line| line.strip_prefix("RESULT "));
+    let numbers: Option<Vec<f64>> =
+        line.map(|line| line.split(' ').filter_map(|number| number.parse().ok()).collect());
+    match numbers.as_deref() {
+        Some(&[requests, microseconds, half, most, nearly_all, errors]) if microseconds > 0.0 => Ok(Load {
+            requests,
+            rate: requests / (microseconds / 1e6),
+            latency: [half / 1e3, most / 1e3, nearly_all / 1e3],
+            errors,
+        }),
+        _ => Err(format!("wrk: {text}{}", String::from_utf8_lossy(&output.stderr))),
+    }
+}
