@@ -26,7 +26,7 @@ pub(crate) struct Scale {
 impl Scale {
     /// A few minutes.
     pub(crate) const FULL: Self = Self { organizations: 1000, entries: 1_000_000, seconds: 4 };
-    /// Less than two minutes.
+    /// Less than three minutes.
     pub(crate) const QUICK: Self = Self { organizations: 100, entries: 20_000, seconds: 1 };
 }
 
