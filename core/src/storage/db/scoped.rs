@@ -1,9 +1,10 @@
 //! Queries inside one organization. The scope is added last, on every table of the query.
 
 use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, JoinType, PaginatorTrait, PartialModelTrait, QueryFilter,
-    QueryOrder, QuerySelect, Related, Select, SelectExt, SelectTwo, Value,
-    sea_query::{Expr, ExprTrait, IntoCondition, Order},
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, JoinType, PaginatorTrait,
+    PartialModelTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Related, Select, SelectExt,
+    SelectTwo, Value,
+    sea_query::{Expr, ExprTrait, IntoCondition, Order, UnionType},
 };
 
 use super::{
@@ -152,6 +153,31 @@ where
         Ok(last.into_partial_model::<V>().one(tx).await?)
     }
 
+    /// For each condition, the greatest number in `column` of the rows that match it; `None` without rows. It is one
+    /// statement. It reads one row per condition if an index has the columns of the condition, then `column`.
+    ///
+    /// # Errors
+    /// Database errors.
+    pub async fn greatest_of_each(
+        self,
+        column: E::Column,
+        conditions: impl IntoIterator<Item = impl IntoCondition>,
+    ) -> Result<Vec<Option<i64>>> {
+        let mut selects = (0_i64..).zip(conditions).map(|(number, condition)| {
+            let rows = self.duplicate().filter(condition).with_scope().select_only();
+            let select = rows.expr_as(Expr::val(number), "number").column_as(column.max(), "greatest");
+            select.into_query()
+        });
+        let Some(mut query) = selects.next() else { return Ok(Vec::new()) };
+        for select in selects {
+            query.union(UnionType::All, select);
+        }
+        let statement = self.tx.get_database_backend().build(&query);
+        let mut found = Greatest::find_by_statement(statement).all(self.tx).await?;
+        found.sort_by_key(|greatest| greatest.number);
+        Ok(found.into_iter().map(|greatest| greatest.greatest).collect())
+    }
+
     /// The row.
     ///
     /// # Errors
@@ -196,6 +222,13 @@ where
         let tx = self.tx;
         keyset::page(self.with_scope(), tx, request).await
     }
+}
+
+/// The answer to one condition of [`ScopedQuery::greatest_of_each`].
+#[derive(FromQueryResult)]
+struct Greatest {
+    number: i64,
+    greatest: Option<i64>,
 }
 
 /// A query inside one organization, each row with the user that it refers to.

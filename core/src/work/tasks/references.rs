@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use sea_orm::{ColumnTrait, DerivePartialModel};
+use sea_orm::ColumnTrait;
 
 use super::{Column, Entity, NewTask, POSITION_MAX, STEP};
 use crate::{
@@ -28,13 +28,6 @@ pub(super) struct TaskReferences {
     last: HashMap<Option<ProjectId>, i64>,
 }
 
-/// The position of a task.
-#[derive(DerivePartialModel)]
-#[sea_orm(entity = "Entity")]
-struct LastPosition {
-    position: i64,
-}
-
 impl TaskReferences {
     pub(super) async fn load<P: WritePermission>(tx: &OrgTx<P>, new: &[NewTask]) -> Result<Self> {
         let project_ids: HashSet<_> = new.iter().filter_map(|new| new.project_id).collect();
@@ -48,14 +41,14 @@ impl TaskReferences {
             let found = tx.find::<projects::Entity>().filter(ids).filter(projects::visible(tx)).all().await?;
             projects.extend(found.into_iter().map(|project| (project.id, project)));
         }
-        let appended = new.iter().filter(|new| new.position.is_none());
-        for project in appended.map(|new| new.project_id).collect::<HashSet<_>>() {
-            // The index ends with the position, so that this reads one row, however many tasks the project has.
-            let of_project = project.map_or(Column::ProjectId.is_null(), |id| Column::ProjectId.eq(id));
-            let tasks = tx.find::<Entity>().filter(of_project);
-            let found = tasks.last_as::<LastPosition>(Column::Position).await?;
-            last.extend(found.map(|found| (project, found.position)));
-        }
+        let appended = new.iter().filter(|new| new.position.is_none()).map(|new| new.project_id);
+        let appended: Vec<_> = appended.collect::<HashSet<_>>().into_iter().collect();
+        let of_project = |project: &Option<ProjectId>| {
+            project.map_or(Column::ProjectId.is_null(), |id| Column::ProjectId.eq(id))
+        };
+        let tasks = tx.find::<Entity>();
+        let found = tasks.greatest_of_each(Column::Position, appended.iter().map(of_project)).await?;
+        last.extend(appended.into_iter().zip(found).filter_map(|(project, last)| Some((project, last?))));
         Ok(Self { projects, members, tags, last })
     }
 
