@@ -45,7 +45,8 @@ pub enum Invalidation {
     User(UserId),
     /// An organization: itself, its members and their roles.
     Org(OrgId),
-    /// Any organization: invalidated together with each of them. For what depends on which memberships a user has.
+    /// Any organization: invalidated together with each of them. Only a dependency of what is cached, such as which
+    /// memberships a user has; it is never published.
     AnyOrg,
     /// Everything, when it is unknown what was changed.
     Everything,
