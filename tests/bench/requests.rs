@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use insula_tests::{ClusterConfig, DatabaseKind, TestRng, console, stats::median};
+use insula_tests::{ClusterConfig, DatabaseKind, TestRng, console, services, stats::median};
 use serde_json::{Value, json};
 
 use crate::{
@@ -44,7 +44,8 @@ type RoundResult = (Load, [f64; 2]);
 
 /// Measures them on PostgreSQL, then on SQLite.
 pub(crate) async fn measure(rng: &mut TestRng, scale: Scale) -> Result<(), String> {
-    wrk::find_or_install()?;
+    // Before the database is filled.
+    services::wrk()?;
     let postgres = ClusterConfig { has_redis: true, ..setup::embedded(DatabaseKind::Postgres) };
     for (name, config) in [("PostgreSQL, Redis", postgres), ("SQLite", setup::embedded(DatabaseKind::Sqlite))]
     {

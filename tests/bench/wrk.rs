@@ -1,9 +1,6 @@
 //! The load generator: wrk, a program of Debian's.
 
-use std::{
-    path::Path,
-    process::{Command, Stdio},
-};
+use std::{path::Path, process::Command};
 
 use insula_tests::services;
 
@@ -30,22 +27,6 @@ pub(crate) struct Load {
     pub(crate) errors: f64,
 }
 
-/// Installs wrk unless it is there.
-///
-/// # Errors
-/// A sentence for the user.
-pub(crate) fn find_or_install() -> Result<(), String> {
-    let is_there =
-        || Command::new("wrk").arg("-v").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
-    if !is_there() {
-        services::install(&["wrk"]).map_err(|reason| format!("this needs wrk; install wrk: {reason}"))?;
-    }
-    match is_there() {
-        true => Ok(()),
-        false => Err("wrk is still missing after the installation".to_owned()),
-    }
-}
-
 /// Sends requests over `connections` for some seconds, one after the other on each. `script`: Lua that says what to send.
 ///
 /// # Errors
@@ -60,7 +41,7 @@ pub(crate) async fn run(
     let file = folder.join("requests.lua");
     std::fs::write(&file, format!("{script}{DONE}"))
         .map_err(|error| format!("{}: {error}", file.display()))?;
-    let mut command = Command::new("wrk");
+    let mut command = Command::new(services::wrk()?);
     command.args(["--threads", "1", "--timeout", "10s", "--connections", &connections.to_string()]);
     command.args(["--duration", &format!("{seconds}s"), "--script"]).arg(&file).arg(url);
     let output = tokio::task::spawn_blocking(move || command.output()).await;

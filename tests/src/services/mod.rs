@@ -24,7 +24,7 @@ pub(crate) use self::programs::faketime;
 pub use self::{
     haproxy::LoadBalancer,
     postgres::{Durability, Postgres},
-    programs::install,
+    programs::{install, wrk},
     redis::Redis,
 };
 use crate::{process, test_env::memory_folder};

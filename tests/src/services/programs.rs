@@ -42,17 +42,29 @@ impl Programs {
 
 /// HAProxy. The error is a sentence for the user.
 pub(super) fn haproxy() -> Result<PathBuf, String> {
-    // Debian's folder, which is not in the PATH of ordinary users.
+    find_or_install_program("haproxy")
+}
+
+/// wrk, which sends requests as fast as they are answered.
+///
+/// # Errors
+/// A sentence for the user.
+pub fn wrk() -> Result<PathBuf, String> {
+    find_or_install_program("wrk")
+}
+
+/// A program that has the name of its Debian package.
+fn find_or_install_program(name: &str) -> Result<PathBuf, String> {
+    // Debian's folder for servers is not in the PATH of ordinary users.
     let find = || {
-        in_path("haproxy")
-            .or_else(|| Some("/usr/sbin/haproxy".into()).filter(|file: &PathBuf| file.is_file()))
+        in_path(name)
+            .or_else(|| Some(Path::new("/usr/sbin").join(name)).filter(|file: &PathBuf| file.is_file()))
     };
     match find() {
         Some(program) => Ok(program),
         None => {
-            install(&["haproxy"])
-                .map_err(|reason| format!("this needs HAProxy; install haproxy: {reason}"))?;
-            find().ok_or_else(|| "haproxy is still missing after the installation".to_owned())
+            install(&[name]).map_err(|reason| format!("this needs {name}; install {name}: {reason}"))?;
+            find().ok_or_else(|| format!("{name} is still missing after the installation"))
         }
     }
 }
