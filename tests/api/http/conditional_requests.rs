@@ -9,12 +9,6 @@ const PROJECTS: &str = "/api/v1/organizations/{org}/projects";
 const SETTINGS: &str = "/api/v1/organizations/{org}/settings";
 const LOCK: &str = "/api/v1/organizations/{org}/period-lock";
 
-async fn acme() -> (OrgWithOwner, Client) {
-    let acme = OrgWithOwner::start().await;
-    let owner = acme.owner.clone();
-    (acme, owner)
-}
-
 /// What compressing proxies make of a tag, and what a client may make of it.
 fn spelled(version: i64) -> [String; 9] {
     [
@@ -46,7 +40,7 @@ fn foreign(version: i64) -> [String; 8] {
 
 #[tokio::test]
 async fn a_change_is_made_to_the_version_that_a_proxy_showed() {
-    let (_server, owner) = acme().await;
+    let (_server, owner) = OrgWithOwner::start_with_owner().await;
     let made = owner.post(PROJECTS, json!({ "code": "P", "name": "0" })).await;
     made.expect(201);
     let path = made.header("location").unwrap();
@@ -76,7 +70,7 @@ async fn a_change_is_made_to_the_version_that_a_proxy_showed() {
 
 #[tokio::test]
 async fn what_is_unchanged_is_so_behind_a_proxy_too() {
-    let (_server, owner) = acme().await;
+    let (_server, owner) = OrgWithOwner::start_with_owner().await;
     let made = owner.post(PROJECTS, json!({ "code": "P", "name": "P" })).await;
     let path = made.header("location").unwrap();
     for same in spelled(1) {
@@ -131,7 +125,7 @@ async fn patch(server: &Server, who: &Client, path: &str, lines: &[u8]) -> Reply
 /// A condition is a list, which may be sent in several lines (RFC 9110 §5.3), and it never gets lost.
 #[tokio::test]
 async fn a_condition_counts_however_it_is_sent() {
-    let (server, owner) = acme().await;
+    let (server, owner) = OrgWithOwner::start_with_owner().await;
     let made = owner.post(PROJECTS, json!({ "code": "P", "name": "P" })).await;
     let path = made.header("location").unwrap();
     for stale in [
@@ -155,7 +149,7 @@ async fn a_condition_counts_however_it_is_sent() {
 /// What was never locked has the version 0, which no tag of others is.
 #[tokio::test]
 async fn a_tag_that_is_none_of_ours_is_no_version() {
-    let (_server, owner) = acme().await;
+    let (_server, owner) = OrgWithOwner::start_with_owner().await;
     for foreign in ["\"x\"", "\"\"", "\"00\"", "\"-0\"", "W/\"x\""] {
         let lock =
             owner.put(LOCK, json!({ "locked_until": "2026-03-01T00:00:00Z" })).header("if-match", foreign);

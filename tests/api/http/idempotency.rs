@@ -7,12 +7,6 @@ use serde_json::{Value, json};
 
 const PROJECTS: &str = "/api/v1/organizations/{org}/projects";
 
-async fn acme() -> (OrgWithOwner, Client) {
-    let acme = OrgWithOwner::start().await;
-    let owner = acme.owner.clone();
-    (acme, owner)
-}
-
 fn create(caller: &Client, key: &str, code: &str) -> Request {
     caller.post(PROJECTS, json!({ "code": code, "name": "Engine" })).header("idempotency-key", key)
 }
@@ -31,7 +25,7 @@ async fn rows(acme: &OrgWithOwner, table: &str) -> i64 {
 
 #[tokio::test]
 async fn the_same_request_gets_the_same_answer() {
-    let (acme, owner) = acme().await;
+    let (acme, owner) = OrgWithOwner::start_with_owner().await;
     let first = create(&owner, "key-1", "ENGINE").await;
     let made = first.expect(201);
     let path = first.header("location").unwrap();
@@ -50,7 +44,7 @@ async fn the_same_request_gets_the_same_answer() {
 
 #[tokio::test]
 async fn another_body_under_the_same_key_is_refused() {
-    let (acme, owner) = acme().await;
+    let (acme, owner) = OrgWithOwner::start_with_owner().await;
     create(&owner, "key-1", "ENGINE").await.expect(201);
     create(&owner, "key-1", "OTHER").await.problem(422, "IDEMPOTENCY_MISMATCH");
     let respelled = owner.request("POST", PROJECTS).header("idempotency-key", "key-1");
@@ -61,7 +55,7 @@ async fn another_body_under_the_same_key_is_refused() {
 
 #[tokio::test]
 async fn another_key_is_another_request() {
-    let (acme, owner) = acme().await;
+    let (acme, owner) = OrgWithOwner::start_with_owner().await;
     create(&owner, "key-1", "ENGINE").await.expect(201);
     create(&owner, "key-2", "ENGINE").await.problem(409, "PROJECT_CODE_TAKEN");
     create(&owner, "KEY-1", "OTHER").await.expect(201);
@@ -70,7 +64,7 @@ async fn another_key_is_another_request() {
 
 #[tokio::test]
 async fn a_refusal_is_not_kept() {
-    let (acme, owner) = acme().await;
+    let (acme, owner) = OrgWithOwner::start_with_owner().await;
     let taken = create(&owner, "key-0", "ENGINE").await.expect(201);
     create(&owner, "key-1", "ENGINE").await.problem(409, "PROJECT_CODE_TAKEN");
     create(&owner, "key-1", "a b").await.problem(422, "VALIDATION_FAILED");
@@ -81,7 +75,7 @@ async fn a_refusal_is_not_kept() {
 
 #[tokio::test]
 async fn a_key_is_forgotten_after_its_time() {
-    let (acme, owner) = acme().await;
+    let (acme, owner) = OrgWithOwner::start_with_owner().await;
     create(&owner, "key-1", "ENGINE").await.expect(201);
     let over = format!("UPDATE idempotency_keys SET expires_at = created_at WHERE {}", acme.own_rows());
     assert_eq!(acme.database().await.execute(&over).await, 1);
@@ -91,7 +85,7 @@ async fn a_key_is_forgotten_after_its_time() {
 
 #[tokio::test]
 async fn a_key_belongs_to_one_organization() {
-    let (acme, owner) = acme().await;
+    let (acme, owner) = OrgWithOwner::start_with_owner().await;
     let other = owner.create_organization(&unique("second")).await;
     let first = create(&owner, "key-1", "ENGINE").await.expect(201);
     let elsewhere = PROJECTS.replace("{org}", &other.slug);
@@ -104,7 +98,7 @@ async fn a_key_belongs_to_one_organization() {
 
 #[tokio::test]
 async fn a_key_belongs_to_one_user() {
-    let (acme, owner) = acme().await;
+    let (acme, owner) = OrgWithOwner::start_with_owner().await;
     let admin = acme.join("adam", "admin").await;
     let mut made = HashSet::new();
     for (caller, code) in [(&owner, "O1"), (&admin, "A1")] {
@@ -116,7 +110,7 @@ async fn a_key_belongs_to_one_user() {
 /// Permissions are checked each time, also for a stored answer.
 #[tokio::test]
 async fn an_answer_is_not_given_again_to_who_may_no_longer_ask() {
-    let (acme, owner) = acme().await;
+    let (acme, owner) = OrgWithOwner::start_with_owner().await;
     create(&owner, "key-1", "ENGINE").await.expect(201);
     let (database, own) = (acme.database().await, acme.own_rows());
     database.execute(&format!("DELETE FROM member_roles WHERE {own}")).await;
@@ -127,7 +121,7 @@ async fn an_answer_is_not_given_again_to_who_may_no_longer_ask() {
 
 #[tokio::test]
 async fn sixty_four_at_once_do_it_once() {
-    let (acme, owner) = acme().await;
+    let (acme, owner) = OrgWithOwner::start_with_owner().await;
     let replies = concurrently(64, |_| {
         let request = create(&owner, "key-1", "ENGINE");
         async move { request.await }
@@ -161,7 +155,7 @@ async fn sixty_four_at_once_do_it_once() {
 
 #[tokio::test]
 async fn a_malformed_key_is_named() {
-    let (acme, owner) = acme().await;
+    let (acme, owner) = OrgWithOwner::start_with_owner().await;
     for malformed in ["", "a b", "ä", "\t", &*"x".repeat(256)] {
         let problem = create(&owner, malformed, "ENGINE").await.problem(422, "VALIDATION_FAILED");
         assert_eq!(problem["errors"][0]["field"], "Idempotency-Key", "{malformed:?}");
@@ -174,7 +168,7 @@ async fn a_malformed_key_is_named() {
 
 #[tokio::test]
 async fn where_it_means_nothing_it_is_ignored() {
-    let (_server, owner) = acme().await;
+    let (_server, owner) = OrgWithOwner::start_with_owner().await;
     let made = create(&owner, "key-1", "ENGINE").await;
     made.expect(201);
     let path = made.header("location").unwrap();

@@ -12,12 +12,6 @@ const SORTS: [&str; 6] = ["created_at", "-created_at", "name", "-name", "code", 
 /// Names that put an order to the test: equal ones, cases, letters beyond ASCII.
 const NAMES: [&str; 7] = ["apple", "Apple", "Äpfel", "apple", "zebra", "10", "9"];
 
-async fn acme() -> (OrgWithOwner, Client) {
-    let acme = OrgWithOwner::start().await;
-    let owner = acme.owner.clone();
-    (acme, owner)
-}
-
 async fn make(owner: &Client, number: usize) -> Value {
     let name = NAMES[number % NAMES.len()];
     let code = format!("{}{number}", ["x", "Y"][number % 2]);
@@ -67,7 +61,7 @@ fn data(page: &Value) -> Vec<Value> {
 
 #[tokio::test]
 async fn every_sort_shows_everything_once_while_others_write() {
-    let (_server, owner) = acme().await;
+    let (_server, owner) = OrgWithOwner::start_with_owner().await;
     let original = make_many(&owner, 27).await;
     let mut next = original.len();
     for sort in SORTS {
@@ -93,7 +87,7 @@ async fn every_sort_shows_everything_once_while_others_write() {
 
 #[tokio::test]
 async fn the_link_header_leads_through_every_page() {
-    let (_server, owner) = acme().await;
+    let (_server, owner) = OrgWithOwner::start_with_owner().await;
     let all = make_many(&owner, 26).await;
     for sort in SORTS {
         let mut walked = Vec::new();
@@ -113,7 +107,7 @@ async fn the_link_header_leads_through_every_page() {
 /// Whatever a parameter's name is spelled like, there is one cursor (RFC 3986 §2.1).
 #[tokio::test]
 async fn the_link_header_replaces_a_cursor_however_it_is_spelled() {
-    let (acme, owner) = acme().await;
+    let (acme, owner) = OrgWithOwner::start_with_owner().await;
     let all = make_many(&owner, 4).await;
     let first = owner.get(&format!("{PROJECTS}?&&limit=1&")).await;
     let cursor = first.expect(200)["next_cursor"].as_str().unwrap().to_owned();
@@ -138,7 +132,7 @@ async fn the_link_header_replaces_a_cursor_however_it_is_spelled() {
 
 #[tokio::test]
 async fn a_page_has_20_rows_in_order_of_creation_by_default() {
-    let (_server, owner) = acme().await;
+    let (_server, owner) = OrgWithOwner::start_with_owner().await;
     let all = make_many(&owner, 21).await;
     let page = owner.get(PROJECTS).await.expect(200);
     assert_eq!(ids(&data(&page)), ids(&all[..20]));
@@ -151,7 +145,7 @@ async fn a_page_has_20_rows_in_order_of_creation_by_default() {
 
 #[tokio::test]
 async fn a_filter_picks_by_code_without_regard_to_case() {
-    let (_server, owner) = acme().await;
+    let (_server, owner) = OrgWithOwner::start_with_owner().await;
     let all = make_many(&owner, 3).await;
     for code in ["Y1", "y1"] {
         let page = owner.get(&format!("{PROJECTS}?code={code}")).await.expect(200);
@@ -162,7 +156,7 @@ async fn a_filter_picks_by_code_without_regard_to_case() {
 
 #[tokio::test]
 async fn a_list_shows_one_organization_alone() {
-    let (_server, owner) = acme().await;
+    let (_server, owner) = OrgWithOwner::start_with_owner().await;
     make_many(&owner, 2).await;
     let second = PROJECTS.replace("{org}", &owner.create_organization(&unique("second")).await.slug);
     let only = owner.post(&second, json!({ "code": "x0", "name": "Only" })).await.expect(201);
@@ -171,7 +165,7 @@ async fn a_list_shows_one_organization_alone() {
 
 #[tokio::test]
 async fn a_cursor_fits_the_list_it_was_made_for_alone() {
-    let (_server, owner) = acme().await;
+    let (_server, owner) = OrgWithOwner::start_with_owner().await;
     make_many(&owner, 3).await;
     let page = owner.get(&format!("{PROJECTS}?limit=1&sort=name")).await.expect(200);
     let cursor = page["next_cursor"].as_str().unwrap();
@@ -202,7 +196,7 @@ async fn a_cursor_fits_the_list_it_was_made_for_alone() {
 
 #[tokio::test]
 async fn every_wrong_parameter_is_named_at_once() {
-    let (_server, owner) = acme().await;
+    let (_server, owner) = OrgWithOwner::start_with_owner().await;
     for (query, faults) in [
         ("limit=0", vec!["limit TOO_SMALL"]),
         ("limit=101", vec!["limit TOO_LARGE"]),

@@ -1,18 +1,11 @@
 //! Texts at their limits and beyond.
 
-use insula_tests::{Client, OrgWithOwner, PASSWORD, Server};
+use insula_tests::{OrgWithOwner, PASSWORD, Server};
 use serde_json::{Value, json};
 
 const REGISTER: &str = "/api/v1/auth/register";
 const FOUND: &str = "/api/v1/organizations";
 const PROJECTS: &str = "/api/v1/organizations/{org}/projects";
-
-/// An organization and its owner, who may make everything.
-async fn acme() -> (OrgWithOwner, Client) {
-    let acme = OrgWithOwner::start().await;
-    let owner = acme.owner.clone();
-    (acme, owner)
-}
 
 /// A body that is sound but for one field.
 fn body(path: &str, field: &str, text: &str) -> Value {
@@ -37,7 +30,7 @@ fn address(local: usize, domain: usize) -> String {
 
 #[tokio::test]
 async fn a_text_beyond_its_bounds_is_refused() {
-    let (_server, owner) = acme().await;
+    let (_server, owner) = OrgWithOwner::start_with_owner().await;
     for (path, field, text, code) in [
         (REGISTER, "email", address(250, 5), "TOO_LONG"),
         (REGISTER, "email", address(64, 187) + "com", "TOO_LONG"),
@@ -65,7 +58,7 @@ async fn a_text_beyond_its_bounds_is_refused() {
 
 #[tokio::test]
 async fn a_text_of_another_form_is_refused() {
-    let (_server, owner) = acme().await;
+    let (_server, owner) = OrgWithOwner::start_with_owner().await;
     for (path, field, code, texts) in [
         (
             REGISTER,
@@ -104,7 +97,7 @@ async fn a_text_of_another_form_is_refused() {
 
 #[tokio::test]
 async fn a_name_has_letters_and_no_control_characters() {
-    let (_server, owner) = acme().await;
+    let (_server, owner) = OrgWithOwner::start_with_owner().await;
     for (text, code) in [
         ("", "TOO_SHORT"),
         ("  ", "TOO_SHORT"),

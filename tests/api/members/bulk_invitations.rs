@@ -1,15 +1,9 @@
 //! Creating many invitations with one request, also repeated ones.
 
-use insula_tests::{Client, OrgWithOwner};
+use insula_tests::OrgWithOwner;
 use serde_json::json;
 
 const INVITATIONS: &str = "/api/v1/organizations/{org}/invitations";
-
-async fn acme() -> (OrgWithOwner, Client) {
-    let acme = OrgWithOwner::start().await;
-    let owner = acme.owner.clone();
-    (acme, owner)
-}
 
 /// The number of invitations of the organization.
 async fn invitations(acme: &OrgWithOwner) -> i64 {
@@ -19,7 +13,7 @@ async fn invitations(acme: &OrgWithOwner) -> i64 {
 
 #[tokio::test]
 async fn the_same_request_twice_is_one_invitation() {
-    let (server, owner) = acme().await;
+    let (server, owner) = OrgWithOwner::start_with_owner().await;
     let draft = json!({ "email": &server.email("eve"), "roles": ["viewer"] });
     let ask = || owner.post(INVITATIONS, draft.clone()).header("idempotency-key", "key-1");
     let first = ask().await.expect(201);
@@ -41,7 +35,7 @@ async fn the_same_request_twice_is_one_invitation() {
 
 #[tokio::test]
 async fn of_many_each_has_an_outcome_of_its_own() {
-    let (server, owner) = acme().await;
+    let (server, owner) = OrgWithOwner::start_with_owner().await;
     let admin = server.join("adam", "admin").await;
     owner.invite("{org}", &server.email("asked"), &["viewer"]).await.expect(201);
     let row = |email: &str, roles: &[&str]| json!({ "email": email, "roles": roles });

@@ -2,16 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use insula_tests::{Client, OrgWithOwner, PASSWORD, Reply, concurrently};
+use insula_tests::{OrgWithOwner, PASSWORD, Reply, concurrently};
 use serde_json::json;
 
 const N: usize = 64;
-
-async fn acme() -> (OrgWithOwner, Client) {
-    let acme = OrgWithOwner::start().await;
-    let owner = acme.owner.clone();
-    (acme, owner)
-}
 
 fn tally(replies: &[Reply]) -> BTreeMap<String, usize> {
     let mut tally = BTreeMap::new();
@@ -42,7 +36,7 @@ async fn happened_once(acme: &OrgWithOwner) {
 
 #[tokio::test]
 async fn one_of_concurrent_acceptances_for_a_new_user_succeeds() {
-    let (server, owner) = acme().await;
+    let (server, owner) = OrgWithOwner::start_with_owner().await;
     owner.invite("{org}", &server.email("eve"), &["member"]).await.expect(201);
     let token = server.invitation_token(&server.email("eve"), 1).await;
     let replies = concurrently(N, |_| {
@@ -60,7 +54,7 @@ async fn one_of_concurrent_acceptances_for_a_new_user_succeeds() {
 
 #[tokio::test]
 async fn one_of_concurrent_acceptances_for_an_account_succeeds() {
-    let (server, owner) = acme().await;
+    let (server, owner) = OrgWithOwner::start_with_owner().await;
     let eve = server.stranger("eve").await;
     owner.invite("{org}", &server.email("eve"), &["member"]).await.expect(201);
     let token = server.invitation_token(&server.email("eve"), 1).await;
@@ -76,7 +70,7 @@ async fn one_of_concurrent_acceptances_for_an_account_succeeds() {
 
 #[tokio::test]
 async fn one_of_concurrent_invitations_of_one_address_succeeds() {
-    let (server, owner) = acme().await;
+    let (server, owner) = OrgWithOwner::start_with_owner().await;
     let replies = concurrently(16, |number| {
         let (owner, email, capitals) = (owner.clone(), server.email("eve"), server.email("EVE"));
         async move {
@@ -105,7 +99,7 @@ async fn one_of_concurrent_invitations_of_one_address_succeeds() {
 /// The first one wins; never both.
 #[tokio::test]
 async fn an_invitation_is_accepted_declined_or_revoked_once() {
-    let (server, owner) = acme().await;
+    let (server, owner) = OrgWithOwner::start_with_owner().await;
     let eve = server.stranger("eve").await;
     for round in 1..=8 {
         let made = owner.invite("{org}", &server.email("eve"), &["member"]).await.expect(201);

@@ -10,12 +10,6 @@ const MY_INVITATIONS: &str = "/api/v1/users/me/invitations";
 const PREVIEW: &str = "/api/v1/invitations/preview";
 const DECLINE: &str = "/api/v1/invitations/decline";
 
-async fn acme() -> (OrgWithOwner, Client) {
-    let acme = OrgWithOwner::start().await;
-    let owner = acme.owner.clone();
-    (acme, owner)
-}
-
 /// Invites Eve as a member, and gives the token of her mail.
 async fn invite_eve(server: &OrgWithOwner, owner: &Client) -> String {
     let before = server.captured_emails(&server.email("eve")).await.len();
@@ -45,7 +39,7 @@ async fn preview(client: &Client, token: &str) -> Reply {
 
 #[tokio::test]
 async fn a_new_user_registers_with_the_token() {
-    let (server, owner) = acme().await;
+    let (server, owner) = OrgWithOwner::start_with_owner().await;
     let acme = owner.get("/api/v1/organizations/{org}").await.expect(200);
     let token = invite_eve(&server, &owner).await;
     let anybody = server.client();
@@ -104,7 +98,7 @@ async fn a_new_user_registers_with_the_token() {
 
 #[tokio::test]
 async fn a_user_with_an_account_joins_with_or_without_a_session() {
-    let (server, owner) = acme().await;
+    let (server, owner) = OrgWithOwner::start_with_owner().await;
     let eve = server.stranger("eve").await;
     let token = invite_eve(&server, &owner).await;
     let seen = preview(&server.client(), &token).await.expect(200);
@@ -133,7 +127,7 @@ async fn a_user_with_an_account_joins_with_or_without_a_session() {
 
 #[tokio::test]
 async fn another_user_is_told_the_recipient_and_it_stays_valid() {
-    let (server, owner) = acme().await;
+    let (server, owner) = OrgWithOwner::start_with_owner().await;
     let token = invite_eve(&server, &owner).await;
     let bob = server.stranger("bob").await;
     let reply = bob.accept(&token, json!({ "password": PASSWORD })).await;
@@ -148,7 +142,7 @@ async fn another_user_is_told_the_recipient_and_it_stays_valid() {
 
 #[tokio::test]
 async fn a_page_of_another_origin_cannot_accept() {
-    let (server, owner) = acme().await;
+    let (server, owner) = OrgWithOwner::start_with_owner().await;
     server.stranger("eve").await;
     let token = invite_eve(&server, &owner).await;
     let origin = server.url("");
@@ -201,7 +195,7 @@ async fn an_unverified_account_loses_its_password_and_its_sessions() {
 
 #[tokio::test]
 async fn roles_that_the_inviter_can_no_longer_grant_are_refused() {
-    let (server, owner) = acme().await;
+    let (server, owner) = OrgWithOwner::start_with_owner().await;
     let adam = server.join("adam", "admin").await;
     let (database, own, adams_email) = (server.database().await, server.own_rows(), server.email("adam"));
     let invited = async |email: &str| {
@@ -243,7 +237,7 @@ async fn roles_that_the_inviter_can_no_longer_grant_are_refused() {
 
 #[tokio::test]
 async fn a_removed_member_rejoins_as_the_same_member_with_the_invited_roles() {
-    let (server, owner) = acme().await;
+    let (server, owner) = OrgWithOwner::start_with_owner().await;
     let eve = server.stranger("eve").await;
     let database = server.database().await;
     database.join(&server.slug, &server.email("eve"), "admin").await;
@@ -269,7 +263,7 @@ async fn a_removed_member_rejoins_as_the_same_member_with_the_invited_roles() {
 
 #[tokio::test]
 async fn a_user_who_became_a_member_is_told_so() {
-    let (server, owner) = acme().await;
+    let (server, owner) = OrgWithOwner::start_with_owner().await;
     let eve = server.stranger("eve").await;
     let token = invite_eve(&server, &owner).await;
     let database = server.database().await;
@@ -291,7 +285,7 @@ async fn a_user_who_became_a_member_is_told_so() {
 
 #[tokio::test]
 async fn a_declined_invitation_cannot_be_accepted() {
-    let (server, owner) = acme().await;
+    let (server, owner) = OrgWithOwner::start_with_owner().await;
     let token = invite_eve(&server, &owner).await;
     let decline = || server.client().post(DECLINE, json!({ "token": token }));
     assert!(decline().await.expect(200)["message"].is_string());
@@ -306,7 +300,7 @@ async fn a_declined_invitation_cannot_be_accepted() {
 
 #[tokio::test]
 async fn a_suspended_organization_or_account_accepts_no_invitation() {
-    let (server, owner) = acme().await;
+    let (server, owner) = OrgWithOwner::start_with_owner().await;
     let eve = server.stranger("eve").await;
     let token = invite_eve(&server, &owner).await;
     let database = server.database().await;

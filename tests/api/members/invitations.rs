@@ -1,16 +1,10 @@
 //! Invitations: who can invite, to which roles, and their states.
 
-use insula_tests::{Client, OrgWithOwner, unique};
+use insula_tests::{OrgWithOwner, unique};
 use serde_json::{Value, json};
 
 const INVITATIONS: &str = "/api/v1/organizations/{org}/invitations";
 const NOTHING: &str = "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091";
-
-async fn acme() -> (OrgWithOwner, Client) {
-    let acme = OrgWithOwner::start().await;
-    let owner = acme.owner.clone();
-    (acme, owner)
-}
 
 fn path(invitation: &Value) -> String {
     format!("{INVITATIONS}/{}", invitation["id"].as_str().unwrap())
@@ -83,7 +77,7 @@ async fn an_invited_user_gets_an_email_with_a_secret_token() {
 
 #[tokio::test]
 async fn a_role_is_named_by_its_key_or_its_id_and_must_be_one_of_the_organization() {
-    let (server, owner) = acme().await;
+    let (server, owner) = OrgWithOwner::start_with_owner().await;
     let acme = owner.get("/api/v1/organizations/{org}/me/permissions").await.expect(200);
     let eve = server.stranger("eve").await;
     let other = eve.create_organization(&unique("other")).await.slug;
@@ -103,7 +97,7 @@ async fn a_role_is_named_by_its_key_or_its_id_and_must_be_one_of_the_organizatio
 
 #[tokio::test]
 async fn an_invitation_grants_no_more_than_its_sender_has() {
-    let (server, owner) = acme().await;
+    let (server, owner) = OrgWithOwner::start_with_owner().await;
     let admin = server.join("adam", "admin").await;
     admin.invite("{org}", &server.email("bob"), &["owner"]).await.problem(403, "OWNER_PROTECTED");
     admin.invite("{org}", &server.email("bob"), &["admin"]).await.expect(201);
@@ -142,7 +136,7 @@ async fn an_invitation_grants_no_more_than_its_sender_has() {
 
 #[tokio::test]
 async fn members_and_invited_users_are_not_invited_again() {
-    let (server, owner) = acme().await;
+    let (server, owner) = OrgWithOwner::start_with_owner().await;
     server.join("mia", "member").await;
     owner.invite("{org}", &server.email("MIA"), &["viewer"]).await.problem(409, "ALREADY_MEMBER");
     owner.invite("{org}", &server.email("eve"), &["viewer"]).await.expect(201);
@@ -160,7 +154,7 @@ async fn members_and_invited_users_are_not_invited_again() {
 
 #[tokio::test]
 async fn resending_creates_a_new_token_and_revokes_the_old_one() {
-    let (server, owner) = acme().await;
+    let (server, owner) = OrgWithOwner::start_with_owner().await;
     let made = owner.invite("{org}", &server.email("eve"), &["viewer"]).await.expect(201);
     let old = server.invitation_token(&server.email("eve"), 1).await;
     let again = owner.request("POST", &format!("{}/resend", path(&made))).await;
@@ -198,7 +192,7 @@ async fn resending_creates_a_new_token_and_revokes_the_old_one() {
 
 #[tokio::test]
 async fn a_revoked_invitation_cannot_be_used() {
-    let (server, owner) = acme().await;
+    let (server, owner) = OrgWithOwner::start_with_owner().await;
     let made = owner.invite("{org}", &server.email("eve"), &["viewer"]).await.expect(201);
     let token = server.invitation_token(&server.email("eve"), 1).await;
     owner.delete(&path(&made)).await.expect(204);
@@ -247,7 +241,7 @@ async fn an_expired_invitation_is_recorded_and_allows_a_new_one() {
 
 #[tokio::test]
 async fn the_list_is_sorted_filtered_and_paged() {
-    let (server, owner) = acme().await;
+    let (server, owner) = OrgWithOwner::start_with_owner().await;
     for name in ["c", "A", "b"] {
         owner.invite("{org}", &server.email(name), &["viewer", "member"]).await.expect(201);
     }

@@ -7,13 +7,6 @@ use serde_json::{Value, json};
 
 pub(crate) const ACME: &str = "/api/v1/organizations/{org}";
 
-/// An organization and its owner.
-pub(crate) async fn acme() -> (OrgWithOwner, Client) {
-    let acme = OrgWithOwner::start().await;
-    let owner = acme.owner.clone();
-    (acme, owner)
-}
-
 pub(crate) async fn personal(person: &Client) -> String {
     let mine = person.get("/api/v1/users/me/organizations?limit=1").await.expect(200);
     format!("/api/v1/organizations/{}", mine["data"][0]["organization"]["slug"].as_str().unwrap())
@@ -32,7 +25,7 @@ async fn rows(database: &TestDatabase, table: &str, id: &str) -> i64 {
 
 #[tokio::test]
 async fn an_organization_is_described_and_renamed() {
-    let (acme, owner) = acme().await;
+    let (acme, owner) = OrgWithOwner::start_with_owner().await;
     let before = owner.get(ACME).await.expect(200);
     let changed = owner.patch(ACME, json!({ "name": " Acme Inc. ", "description": "We build." })).await;
     assert_eq!(version(&changed), (json!(2), "\"2\""));
@@ -61,7 +54,7 @@ async fn an_organization_is_described_and_renamed() {
 
 #[tokio::test]
 async fn every_wrong_field_of_a_patch_is_named() {
-    let (_server, owner) = acme().await;
+    let (_server, owner) = OrgWithOwner::start_with_owner().await;
     for (patch, faults) in [
         (
             json!({ "name": null, "slug": null, "kind": "personal" }),
@@ -84,7 +77,7 @@ async fn every_wrong_field_of_a_patch_is_named() {
 
 #[tokio::test]
 async fn a_deleted_organization_is_gone_for_its_members_until_it_is_restored() {
-    let (acme, owner) = acme().await;
+    let (acme, owner) = OrgWithOwner::start_with_owner().await;
     let (eve, stranger) = (acme.join("eve", "viewer").await, acme.stranger("bob").await);
     let database = acme.database().await;
     owner.delete(ACME).header("if-match", "\"7\"").await.problem(412, "PRECONDITION_FAILED");
@@ -127,7 +120,7 @@ async fn a_deleted_organization_is_gone_for_its_members_until_it_is_restored() {
 
 #[tokio::test]
 async fn deletion_needs_a_recent_login() {
-    let (acme, owner) = acme().await;
+    let (acme, owner) = OrgWithOwner::start_with_owner().await;
     acme.database().await.backdate_logins(&acme.own_users()).await;
     owner.delete(ACME).await.problem(403, "REAUTH_REQUIRED");
     owner.post("/api/v1/auth/reauthenticate", json!({ "password": PASSWORD })).await.expect(204);
@@ -183,7 +176,7 @@ async fn what_was_deleted_long_ago_is_removed_with_everything_but_its_log() {
 
 #[tokio::test]
 async fn an_organization_without_owners_is_not_restored() {
-    let (acme, owner) = acme().await;
+    let (acme, owner) = OrgWithOwner::start_with_owner().await;
     let (superuser, eve) = (acme.superuser().await, acme.join("eve", "admin").await);
     let id = owner.get(ACME).await.expect(200)["id"].as_str().unwrap().to_owned();
     owner.delete(ACME).await.expect(202);
@@ -231,7 +224,7 @@ async fn restoring_races_with_the_deletion_of_the_last_owner() {
 
 #[tokio::test]
 async fn a_suspended_organization_can_be_read_and_not_changed() {
-    let (acme, owner) = acme().await;
+    let (acme, owner) = OrgWithOwner::start_with_owner().await;
     let suspend = format!("UPDATE organizations SET status = 'suspended' WHERE slug = '{}'", acme.slug);
     acme.database().await.execute(&suspend).await;
     assert_eq!(owner.get(ACME).await.expect(200)["status"], "suspended");
@@ -250,7 +243,7 @@ async fn a_suspended_organization_can_be_read_and_not_changed() {
 
 #[tokio::test]
 async fn a_member_who_leaves_is_a_stranger_at_once() {
-    let (acme, owner) = acme().await;
+    let (acme, owner) = OrgWithOwner::start_with_owner().await;
     let (database, own) = (acme.database().await, acme.own_rows());
     let eve = acme.join("eve", "admin").await;
     eve.get(ACME).await.expect(200);
@@ -274,7 +267,7 @@ async fn a_member_who_leaves_is_a_stranger_at_once() {
 
 #[tokio::test]
 async fn a_superuser_cannot_leave_without_membership() {
-    let (acme, _) = acme().await;
+    let (acme, _) = OrgWithOwner::start_with_owner().await;
     let access = acme.superuser().await.with("x-platform-access", "ticket 7");
     access.request("POST", &format!("{ACME}/leave")).await.problem(409, "NOT_A_MEMBER");
 }

@@ -1,19 +1,13 @@
 //! `/organizations/{org}/settings`.
 
-use insula_tests::{Client, OrgWithOwner, concurrently};
+use insula_tests::{OrgWithOwner, concurrently};
 use serde_json::{Value, json};
 
 const SETTINGS: &str = "/api/v1/organizations/{org}/settings";
 
-async fn acme() -> (OrgWithOwner, Client) {
-    let acme = OrgWithOwner::start().await;
-    let owner = acme.owner.clone();
-    (acme, owner)
-}
-
 #[tokio::test]
 async fn settings_that_are_not_set_have_defaults() {
-    let (_server, owner) = acme().await;
+    let (_server, owner) = OrgWithOwner::start_with_owner().await;
     let reply = owner.get(SETTINGS).await;
     assert_eq!(reply.expect(200), settings("EUR", "monday", 1));
     owner.get(SETTINGS).header("if-none-match", reply.header("etag").unwrap()).await.expect(304);
@@ -21,7 +15,7 @@ async fn settings_that_are_not_set_have_defaults() {
 
 #[tokio::test]
 async fn an_update_needs_if_match() {
-    let (acme, owner) = acme().await;
+    let (acme, owner) = OrgWithOwner::start_with_owner().await;
     let patch = |body: Value| owner.patch(SETTINGS, body);
     patch(json!({ "currency": "USD" })).await.problem(428, "PRECONDITION_REQUIRED");
     patch(json!({ "currency": "USD" })).header("if-match", "\"9\"").await.problem(412, "PRECONDITION_FAILED");
@@ -51,7 +45,7 @@ async fn an_update_needs_if_match() {
 
 #[tokio::test]
 async fn every_wrong_setting_is_named() {
-    let (_server, owner) = acme().await;
+    let (_server, owner) = OrgWithOwner::start_with_owner().await;
     for (body, faults) in [
         // As ISO 4217 writes "no currency".
         (json!({ "currency": "XXX" }), vec!["currency UNKNOWN_CURRENCY"]),
@@ -73,7 +67,7 @@ async fn every_wrong_setting_is_named() {
 
 #[tokio::test]
 async fn the_read_permission_does_not_allow_updates() {
-    let (acme, _owner) = acme().await;
+    let (acme, _owner) = OrgWithOwner::start_with_owner().await;
     let eve = acme.join("eve", "viewer").await;
     eve.get(SETTINGS).await.expect(200);
     let problem = eve.patch(SETTINGS, json!({ "currency": "USD" })).await.problem(403, "FORBIDDEN");
@@ -82,7 +76,7 @@ async fn the_read_permission_does_not_allow_updates() {
 
 #[tokio::test]
 async fn one_of_concurrent_updates_of_one_version_succeeds() {
-    let (_acme, owner) = acme().await;
+    let (_acme, owner) = OrgWithOwner::start_with_owner().await;
     let replies = concurrently(16, |number| {
         let currency = ["USD", "CHF", "GBP", "JPY"][number % 4];
         let patch = owner.patch(SETTINGS, json!({ "currency": currency })).header("if-match", "\"1\"");
@@ -95,7 +89,7 @@ async fn one_of_concurrent_updates_of_one_version_succeeds() {
 
 #[tokio::test]
 async fn settings_of_a_newer_version_are_kept() {
-    let (acme, owner) = acme().await;
+    let (acme, owner) = OrgWithOwner::start_with_owner().await;
     let (database, own) = (acme.database().await, format!("WHERE slug = '{}'", acme.slug));
     let newer = r#"UPDATE organizations SET settings = '{"week_start":"someday","lock":"2027-01-01"}'"#;
     database.execute(&format!("{newer} {own}")).await;

@@ -3,7 +3,7 @@
 use insula_tests::{Client, OrgWithOwner, Reply, Server, TestDatabase, concurrently, eventually, unique};
 use serde_json::json;
 
-use crate::organizations::lifecycle::{ACME, acme, personal};
+use crate::organizations::lifecycle::{ACME, personal};
 
 /// Where a redirect leads.
 fn moved(reply: &Reply) -> &str {
@@ -13,7 +13,7 @@ fn moved(reply: &Reply) -> &str {
 
 #[tokio::test]
 async fn a_former_slug_redirects_members_only() {
-    let (acme, owner) = acme().await;
+    let (acme, owner) = OrgWithOwner::start_with_owner().await;
     let (eve, stranger) = (acme.join("eve", "viewer").await, acme.stranger("bob").await);
     let (first, second, third) = (&*acme.slug, &*unique("beta"), &*unique("gamma"));
     let (project, path) =
@@ -57,7 +57,7 @@ async fn a_former_slug_redirects_members_only() {
 
 #[tokio::test]
 async fn a_superuser_with_a_reason_is_redirected_too() {
-    let (acme, owner) = acme().await;
+    let (acme, owner) = OrgWithOwner::start_with_owner().await;
     let (superuser, slug) = (acme.superuser().await, unique("beta"));
     owner.patch(ACME, json!({ "slug": slug })).await.expect(200);
     superuser.get(ACME).await.problem(404, "NOT_FOUND");
@@ -156,7 +156,7 @@ async fn a_slug_is_taken_during_its_rename() {
 
 #[tokio::test]
 async fn a_personal_organization_can_be_renamed_without_personal_data() {
-    let (acme, owner) = acme().await;
+    let (acme, owner) = OrgWithOwner::start_with_owner().await;
     let (mine, slug) = (personal(&owner).await, unique("adas-den"));
     let renamed = owner.patch(&mine, json!({ "slug": slug, "name": "Ada's den" })).await.expect(200);
     assert_eq!((&renamed["kind"], &renamed["slug"]), (&json!("personal"), &json!(slug)));

@@ -2,17 +2,11 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use insula_tests::{Client, OrgWithOwner, Reply, Server, concurrently, unique};
+use insula_tests::{OrgWithOwner, Reply, Server, concurrently, unique};
 use serde_json::json;
 
 const N: usize = 64;
 const PROJECTS: &str = "/api/v1/organizations/{org}/projects";
-
-async fn acme() -> (OrgWithOwner, Client) {
-    let acme = OrgWithOwner::start().await;
-    let owner = acme.owner.clone();
-    (acme, owner)
-}
 
 /// How often each answer came: its status and its code.
 fn tally(replies: &[Reply]) -> BTreeMap<String, usize> {
@@ -49,7 +43,7 @@ async fn writers_of_different_things_all_succeed() {
 
 #[tokio::test]
 async fn one_of_concurrent_creations_with_one_code_succeeds() {
-    let (server, owner) = acme().await;
+    let (server, owner) = OrgWithOwner::start_with_owner().await;
     let replies = concurrently(N, |number| {
         let code = ["engine", "ENGINE", "Engine"][number % 3];
         let owner = owner.clone();
@@ -64,7 +58,7 @@ async fn one_of_concurrent_creations_with_one_code_succeeds() {
 
 #[tokio::test]
 async fn one_of_concurrent_updates_of_one_version_succeeds() {
-    let (server, owner) = acme().await;
+    let (server, owner) = OrgWithOwner::start_with_owner().await;
     let made = owner.post(PROJECTS, json!({ "code": "ENGINE", "name": "Engine" })).await;
     made.expect(201);
     let path = made.header("location").unwrap();
@@ -82,7 +76,7 @@ async fn one_of_concurrent_updates_of_one_version_succeeds() {
 
 #[tokio::test]
 async fn changes_without_a_condition_are_all_made_one_after_the_other() {
-    let (server, owner) = acme().await;
+    let (server, owner) = OrgWithOwner::start_with_owner().await;
     let made = owner.post(PROJECTS, json!({ "code": "ENGINE", "name": "Engine" })).await;
     made.expect(201);
     let path = made.header("location").unwrap();
@@ -124,7 +118,7 @@ async fn one_of_concurrent_organizations_with_one_slug_is_created() {
 
 #[tokio::test]
 async fn one_of_concurrent_deletions_succeeds() {
-    let (server, owner) = acme().await;
+    let (server, owner) = OrgWithOwner::start_with_owner().await;
     let made = owner.post(PROJECTS, json!({ "code": "ENGINE", "name": "Engine" })).await;
     made.expect(201);
     let path = made.header("location").unwrap();

@@ -8,6 +8,7 @@ mod period_lock;
 mod private_projects;
 mod project_members;
 mod projects;
+mod recorded_org;
 mod reports;
 mod tags;
 mod task_list;

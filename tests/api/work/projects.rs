@@ -6,13 +6,6 @@ use serde_json::{Value, json};
 
 const PROJECTS: &str = "/api/v1/organizations/{org}/projects";
 
-/// An organization and its owner.
-async fn acme() -> (OrgWithOwner, Client) {
-    let acme = OrgWithOwner::start().await;
-    let owner = acme.owner.clone();
-    (acme, owner)
-}
-
 /// Makes a project; gives its path and body.
 async fn make(owner: &Client, code: &str) -> (String, Value) {
     let made = owner.post(PROJECTS, json!({ "code": code, "name": "Engine", "color": "#1F6FEB" })).await;
@@ -33,7 +26,7 @@ async fn events(acme: &OrgWithOwner) -> i64 {
 
 #[tokio::test]
 async fn a_new_project_has_its_location_and_content() {
-    let (_server, owner) = acme().await;
+    let (_server, owner) = OrgWithOwner::start_with_owner().await;
     let acme = owner.get("/api/v1/organizations/{org}").await.expect(200);
     let made = owner.post(PROJECTS, json!({ "code": "Eng", "name": "  Engine ", "color": "#1F6FEB" })).await;
     let body = made.expect(201);
@@ -70,7 +63,7 @@ async fn a_new_project_has_its_location_and_content() {
 
 #[tokio::test]
 async fn a_color_may_be_left_out() {
-    let (_server, owner) = acme().await;
+    let (_server, owner) = OrgWithOwner::start_with_owner().await;
     for (code, body) in [
         ("A", json!({ "code": "A", "name": "A" })),
         ("B", json!({ "code": "B", "name": "B", "color": null })),
@@ -82,7 +75,7 @@ async fn a_color_may_be_left_out() {
 
 #[tokio::test]
 async fn an_organization_is_named_by_id_or_slug() {
-    let (_server, owner) = acme().await;
+    let (_server, owner) = OrgWithOwner::start_with_owner().await;
     let (path, body) = make(&owner, "ENGINE").await;
     let by_id = path.replace("{org}", body["organization_id"].as_str().unwrap());
     assert_eq!(owner.get(&by_id).await.expect(200), owner.get(&path).await.expect(200));
@@ -90,7 +83,7 @@ async fn an_organization_is_named_by_id_or_slug() {
 
 #[tokio::test]
 async fn known_content_is_not_sent_again() {
-    let (server, owner) = acme().await;
+    let (server, owner) = OrgWithOwner::start_with_owner().await;
     let (path, _) = make(&owner, "ENGINE").await;
     for known in ["\"1\"", "W/\"1\"", "\"7\", \"1\"", "*"] {
         let reply = owner.get(&path).header("if-none-match", known).await;
@@ -106,7 +99,7 @@ async fn known_content_is_not_sent_again() {
 
 #[tokio::test]
 async fn a_patch_changes_what_it_names() {
-    let (_server, owner) = acme().await;
+    let (_server, owner) = OrgWithOwner::start_with_owner().await;
     let (path, before) = make(&owner, "ENGINE").await;
     let changed = owner.patch(&path, json!({ "name": "Motor" })).await;
     let body = changed.expect(200);
@@ -132,7 +125,7 @@ async fn a_patch_changes_what_it_names() {
 
 #[tokio::test]
 async fn what_must_be_there_cannot_be_cleared() {
-    let (_server, owner) = acme().await;
+    let (_server, owner) = OrgWithOwner::start_with_owner().await;
     let (path, before) = make(&owner, "ENGINE").await;
     let reply = owner.patch(&path, json!({ "name": null, "code": null, "color": null })).await;
     reply.problem(422, "VALIDATION_FAILED");
@@ -142,7 +135,7 @@ async fn what_must_be_there_cannot_be_cleared() {
 
 #[tokio::test]
 async fn a_patch_comes_in_either_of_two_media_types() {
-    let (_server, owner) = acme().await;
+    let (_server, owner) = OrgWithOwner::start_with_owner().await;
     let (path, _) = make(&owner, "ENGINE").await;
     for (version, media_type) in [(2, "application/json"), (3, "application/merge-patch+json")] {
         let body = json!({ "name": media_type }).to_string();
@@ -156,7 +149,7 @@ async fn a_patch_comes_in_either_of_two_media_types() {
 
 #[tokio::test]
 async fn a_patch_that_changes_nothing_leaves_no_trace() {
-    let (server, owner) = acme().await;
+    let (server, owner) = OrgWithOwner::start_with_owner().await;
     let (path, before) = make(&owner, "ENGINE").await;
     for same in [json!({}), json!({ "name": "Engine", "code": "ENGINE" }), json!({ "color": "#1f6feb" })] {
         let reply = owner.patch(&path, same).await;
@@ -167,7 +160,7 @@ async fn a_patch_that_changes_nothing_leaves_no_trace() {
 
 #[tokio::test]
 async fn a_stale_copy_changes_nothing() {
-    let (server, owner) = acme().await;
+    let (server, owner) = OrgWithOwner::start_with_owner().await;
     let (path, before) = make(&owner, "ENGINE").await;
     for stale in ["\"0\"", "\"2\"", "W/\"2\"", "\"+1\"", "\"001\"", "\"one\"", "\"\""] {
         owner
@@ -186,7 +179,7 @@ async fn a_stale_copy_changes_nothing() {
 
 #[tokio::test]
 async fn a_malformed_if_match_is_named() {
-    let (_server, owner) = acme().await;
+    let (_server, owner) = OrgWithOwner::start_with_owner().await;
     let (path, before) = make(&owner, "ENGINE").await;
     for malformed in ["1", "\"1\", 2", "\"1\" \"2\"", "\"", ""] {
         for request in [owner.patch(&path, json!({ "name": "x" })), owner.delete(&path)] {
@@ -200,7 +193,7 @@ async fn a_malformed_if_match_is_named() {
 
 #[tokio::test]
 async fn a_code_is_unique_in_its_organization_without_regard_to_case() {
-    let (_server, owner) = acme().await;
+    let (_server, owner) = OrgWithOwner::start_with_owner().await;
     make(&owner, "ENGINE").await;
     let (other, _) = make(&owner, "OTHER").await;
     for same in ["ENGINE", "engine", "Engine"] {
@@ -213,7 +206,7 @@ async fn a_code_is_unique_in_its_organization_without_regard_to_case() {
 
 #[tokio::test]
 async fn a_deleted_project_is_gone_until_it_is_restored() {
-    let (_server, owner) = acme().await;
+    let (_server, owner) = OrgWithOwner::start_with_owner().await;
     let (path, before) = make(&owner, "ENGINE").await;
     let restore = format!("{path}/restore");
     owner.request("POST", &restore).await.problem(404, "NOT_FOUND");
@@ -234,7 +227,7 @@ async fn a_deleted_project_is_gone_until_it_is_restored() {
 
 #[tokio::test]
 async fn a_project_whose_code_was_given_away_cannot_be_restored() {
-    let (_server, owner) = acme().await;
+    let (_server, owner) = OrgWithOwner::start_with_owner().await;
     let (path, _) = make(&owner, "ENGINE").await;
     owner.delete(&path).await.expect(204);
     let (heir, _) = make(&owner, "engine").await;
@@ -246,7 +239,7 @@ async fn a_project_whose_code_was_given_away_cannot_be_restored() {
 
 #[tokio::test]
 async fn a_suspended_organization_is_read_only() {
-    let (server, owner) = acme().await;
+    let (server, owner) = OrgWithOwner::start_with_owner().await;
     let (path, before) = make(&owner, "ENGINE").await;
     let suspended = format!("UPDATE organizations SET status = 'suspended' WHERE slug = '{}'", server.slug);
     server.database().await.execute(&suspended).await;

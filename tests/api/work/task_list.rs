@@ -9,12 +9,6 @@ use serde_json::{Value, json};
 const TASKS: &str = "/api/v1/organizations/{org}/tasks";
 const SORTS: [&str; 5] = ["created_at", "updated_at", "due_at", "priority", "position"];
 
-async fn acme() -> (OrgWithOwner, Client) {
-    let acme = OrgWithOwner::start().await;
-    let owner = acme.owner.clone();
-    (acme, owner)
-}
-
 fn data(page: &Value) -> Vec<Value> {
     page["data"].as_array().unwrap().clone()
 }
@@ -63,7 +57,7 @@ fn draft(number: usize) -> Value {
 
 #[tokio::test]
 async fn every_order_shows_everything_once_while_others_write() {
-    let (_server, owner) = acme().await;
+    let (_server, owner) = OrgWithOwner::start_with_owner().await;
     let mut original = Vec::new();
     for number in 0..23 {
         original.push(owner.post(TASKS, draft(number)).await.expect(201));
@@ -151,7 +145,7 @@ async fn filters_pick() {
 
 #[tokio::test]
 async fn a_cursor_is_of_one_list() {
-    let (_server, owner) = acme().await;
+    let (_server, owner) = OrgWithOwner::start_with_owner().await;
     for number in 0..4 {
         owner.post(TASKS, draft(number)).await.expect(201);
     }
@@ -165,7 +159,7 @@ async fn a_cursor_is_of_one_list() {
 
 #[tokio::test]
 async fn a_superuser_has_no_assigned_tasks() {
-    let (acme, _) = acme().await;
+    let (acme, _) = OrgWithOwner::start_with_owner().await;
     let superuser = acme.superuser().await.with("x-platform-access", "ticket 7");
     superuser.get(&format!("{TASKS}?assignee_id=me")).await.problem(409, "NOT_A_MEMBER");
     let made = superuser.post(TASKS, json!({ "title": "A" })).await.expect(201);

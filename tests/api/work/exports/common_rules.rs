@@ -6,11 +6,11 @@ use super::*;
 
 #[tokio::test]
 async fn no_cell_is_a_formula_and_every_cell_can_be_read_back() {
-    let acme = ExportedOrg::start().await;
+    let acme = RecordedOrg::start().await;
     let notes = ["=1+1", "+1", "-1", "@SUM(1,1)", "\tx", "'quoted", "'=1+1", "plain", "it's", "\"=1\""];
     let entries: Vec<_> = (0..)
         .zip(notes)
-        .map(|(hour, text)| TimeEntryFixture { notes: Some(text.to_owned()), ..acme.work(hour) })
+        .map(|(hour, text)| TimeEntryFixture { notes: Some(text.to_owned()), ..acme.half_hour(hour) })
         .collect();
     acme.database.insert_time_entries(&acme.slug, &entries).await;
     let cells = column(&acme.ada.get(&format!("{ENTRIES}.csv")).await, "notes");
@@ -24,7 +24,7 @@ async fn no_cell_is_a_formula_and_every_cell_can_be_read_back() {
 
 #[tokio::test]
 async fn an_export_is_written_down_with_its_filters() {
-    let acme = ExportedOrg::start().await;
+    let acme = RecordedOrg::start().await;
     let from = "2026-03-01T00:00:00Z";
     file(&acme.ada.get(&format!("{ENTRIES}.csv?from={from}&member_id={}", acme.member)).await);
     file(&acme.ada.get(&format!("{ENTRIES}.jsonl")).await);
@@ -74,10 +74,10 @@ async fn exports_of_an_organization_are_counted_together() {
 /// More than two batches, whose borders lie among entries that began together; changed while they are read.
 #[tokio::test]
 async fn what_changes_meanwhile_does_no_harm() {
-    let acme = ExportedOrg::start().await;
+    let acme = RecordedOrg::start().await;
     let entry = |number: i64| {
         let started = seconds_of_monday() + number / 7 * 60;
-        TimeEntryFixture { started, ended: Some(started + 1), ..acme.work(0) }
+        TimeEntryFixture { started, ended: Some(started + 1), ..acme.half_hour(0) }
     };
     let entries: Vec<_> = (0..2_500).map(entry).collect();
     acme.database.insert_time_entries(&acme.slug, &entries).await;

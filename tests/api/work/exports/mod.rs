@@ -3,50 +3,23 @@
 mod common_rules;
 mod tasks;
 
-use std::{collections::BTreeMap, ops::Deref};
+use std::collections::BTreeMap;
 
 use insula_tests::{
-    Client, OrgWithOwner, Reply, Server, TestDatabase, eventually,
+    OrgWithOwner, Reply, Server, eventually,
     fixtures::time_entries::{TaskFixture, TimeEntryFixture, new_id, seconds},
 };
 use serde_json::{Value, json};
+
+use super::recorded_org::RecordedOrg;
 
 const ACME: &str = "/api/v1/organizations/{org}";
 const ENTRIES: &str = "/api/v1/organizations/{org}/exports/time-entries";
 const TASKS: &str = "/api/v1/organizations/{org}/exports/tasks";
 
-struct ExportedOrg {
-    base: OrgWithOwner,
-    database: TestDatabase,
-    ada: Client,
-    member: String,
-}
-
-impl ExportedOrg {
-    async fn start() -> Self {
-        Self::of(OrgWithOwner::start().await).await
-    }
-
-    async fn of(base: OrgWithOwner) -> Self {
-        let (ada, database) = (base.owner.clone(), base.database().await);
-        let member = database.member_id(&base.slug, &base.email("ada")).await;
-        Self { base, database, ada, member }
-    }
-
-    /// Another member, logged in, with the id of the membership.
-    async fn join(&self, name: &str, role: &str) -> (Client, String) {
-        let person = self.base.join(name, role).await;
-        (person, self.database.member_id(&self.slug, &self.email(name)).await)
-    }
-
-    async fn create_project(&self, code: &str) -> String {
-        let draft = json!({ "code": code, "name": code });
-        let project = self.ada.post(&format!("{ACME}/projects"), draft).await.expect(201);
-        project["id"].as_str().unwrap().to_owned()
-    }
-
+impl RecordedOrg {
     /// Hers, so many hours after a Monday began, for half an hour.
-    fn work(&self, hour: i64) -> TimeEntryFixture {
+    fn half_hour(&self, hour: i64) -> TimeEntryFixture {
         let started = seconds("2026-03-02T00:00:00Z") + hour * 3600;
         TimeEntryFixture {
             id: new_id(),
@@ -61,14 +34,6 @@ impl ExportedOrg {
         let own = self.own_rows();
         let hide = format!("UPDATE projects SET is_private = true WHERE code = '{code}' AND {own}");
         assert_eq!(self.database.execute(&hide).await, 1);
-    }
-}
-
-impl Deref for ExportedOrg {
-    type Target = OrgWithOwner;
-
-    fn deref(&self) -> &OrgWithOwner {
-        &self.base
     }
 }
 
@@ -120,8 +85,8 @@ fn objects(reply: &Reply) -> Vec<Value> {
 
 #[tokio::test]
 async fn entries_are_in_the_file_as_they_are_in_the_order_of_their_beginning() {
-    let acme = ExportedOrg::start().await;
-    let engine = acme.create_project("ENGINE").await;
+    let acme = RecordedOrg::start().await;
+    let engine = acme.create_project("ENGINE", "ENGINE").await;
     let job = TaskFixture {
         id: new_id(),
         project: Some(engine.clone()),
@@ -140,11 +105,11 @@ async fn entries_are_in_the_file_as_they_are_in_the_order_of_their_beginning() {
         notes: Some("two\nlines, \"quoted\"".to_owned()),
         billable: true,
         tags: vec![dull.clone(), odd.clone()],
-        ..acme.work(5)
+        ..acme.half_hour(5)
     };
-    let runs = TimeEntryFixture { ended: None, ..acme.work(7) };
-    let deleted = TimeEntryFixture { is_deleted: true, ..acme.work(6) };
-    let bare = acme.work(1);
+    let runs = TimeEntryFixture { ended: None, ..acme.half_hour(7) };
+    let deleted = TimeEntryFixture { is_deleted: true, ..acme.half_hour(6) };
+    let bare = acme.half_hour(1);
     acme.database.insert_time_entries(&acme.slug, &[runs.clone(), full.clone(), deleted, bare.clone()]).await;
 
     let reply = acme.ada.get(&format!("{ENTRIES}.csv")).await;
@@ -205,10 +170,10 @@ async fn entries_are_in_the_file_as_they_are_in_the_order_of_their_beginning() {
 
 #[tokio::test]
 async fn entries_are_narrowed_by_time_member_and_project() {
-    let acme = ExportedOrg::start().await;
+    let acme = RecordedOrg::start().await;
     let (_, bob) = acme.join("bob", "member").await;
-    let engine = acme.create_project("ENGINE").await;
-    let mut entries: Vec<_> = (0..6).map(|number| acme.work(number)).collect();
+    let engine = acme.create_project("ENGINE", "ENGINE").await;
+    let mut entries: Vec<_> = (0..6).map(|number| acme.half_hour(number)).collect();
     entries[1].member.clone_from(&bob);
     entries[2].project = Some(engine.clone());
     entries[5].ended = None;
@@ -253,18 +218,18 @@ fn seconds_of_monday() -> i64 {
 
 #[tokio::test]
 async fn entries_are_those_that_the_caller_sees() {
-    let acme = ExportedOrg::start().await;
+    let acme = RecordedOrg::start().await;
     let (bob, bob_id) = acme.join("bob", "member").await;
     let role = json!({ "name": "Auditor", "permissions": ["exports:create", "time_entries:read_all"] });
     acme.ada.post(&format!("{ACME}/roles"), role).await.expect(201);
-    let secret = acme.create_project("SECRET").await;
+    let secret = acme.create_project("SECRET", "SECRET").await;
     acme.hide("SECRET").await;
     let on_secret = |worked: TimeEntryFixture| TimeEntryFixture { project: Some(secret.clone()), ..worked };
     let entries = [
-        acme.work(0),
-        TimeEntryFixture { member: bob_id.clone(), ..acme.work(1) },
-        on_secret(acme.work(2)),
-        on_secret(TimeEntryFixture { member: bob_id.clone(), ..acme.work(3) }),
+        acme.half_hour(0),
+        TimeEntryFixture { member: bob_id.clone(), ..acme.half_hour(1) },
+        on_secret(acme.half_hour(2)),
+        on_secret(TimeEntryFixture { member: bob_id.clone(), ..acme.half_hour(3) }),
     ];
     acme.database.insert_time_entries(&acme.slug, &entries).await;
     let path = format!("{ENTRIES}.csv");

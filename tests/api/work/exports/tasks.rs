@@ -6,12 +6,12 @@ use super::*;
 
 #[tokio::test]
 async fn tasks_are_in_the_file_as_they_are_in_the_order_they_were_made() {
-    let acme = ExportedOrg::start().await;
+    let acme = RecordedOrg::start().await;
     let (bob, bob_id) = acme.join("bob", "member").await;
     let (open, secret, gone) = (
-        acme.create_project("OPEN").await,
-        acme.create_project("SECRET").await,
-        acme.create_project("GONE").await,
+        acme.create_project("OPEN", "OPEN").await,
+        acme.create_project("SECRET", "SECRET").await,
+        acme.create_project("GONE", "GONE").await,
     );
     let tag = acme.database.insert_tag(&acme.slug, "later").await;
     let monday = seconds_of_monday();

@@ -3,11 +3,11 @@
 use insula_tests::fixtures::time_entries::TimeEntryFixture;
 use serde_json::json;
 
-use super::{ACME, HOUR, ReportedOrg, lines, report};
+use super::{ACME, HOUR, RecordedOrg, lines, report};
 
 #[tokio::test]
 async fn days_of_23_and_of_25_hours_sum_right() {
-    let acme = ReportedOrg::start().await;
+    let acme = RecordedOrg::start().await;
     acme.insert_job(&[
         acme.work("2026-03-28T12:00:00Z", "2026-03-30T12:00:00Z"),
         acme.work("2026-10-24T12:00:00Z", "2026-10-26T12:00:00Z"),
@@ -26,7 +26,7 @@ async fn days_of_23_and_of_25_hours_sum_right() {
 
 #[tokio::test]
 async fn a_day_without_a_midnight_begins_with_its_first_instant() {
-    let acme = ReportedOrg::start().await;
+    let acme = RecordedOrg::start().await;
     acme.insert_job(&[acme.work("2018-11-03T12:00:00Z", "2018-11-05T12:00:00Z")]).await;
     let range = "from=2018-11-01T00:00:00Z&to=2018-12-01T00:00:00Z&group_by=day";
     assert_eq!(
@@ -37,7 +37,7 @@ async fn a_day_without_a_midnight_begins_with_its_first_instant() {
 
 #[tokio::test]
 async fn weeks_begin_with_the_day_that_is_named_or_with_the_callers() {
-    let acme = ReportedOrg::start().await;
+    let acme = RecordedOrg::start().await;
     // A Friday to a Monday, one hour a day.
     let days = ["2026-03-06", "2026-03-07", "2026-03-08", "2026-03-09"];
     let hours = days.map(|day| acme.work(&format!("{day}T23:00:00Z"), &format!("{day}T23:10:00Z")));
@@ -68,7 +68,7 @@ async fn weeks_begin_with_the_day_that_is_named_or_with_the_callers() {
 
 #[tokio::test]
 async fn only_the_part_between_from_and_to_counts_and_its_ends_are_half_open() {
-    let acme = ReportedOrg::start().await;
+    let acme = RecordedOrg::start().await;
     acme.insert_job(&[
         // Ends where the range begins, begins where it ends.
         acme.work("2026-03-01T22:00:00Z", "2026-03-02T00:00:00Z"),
@@ -96,7 +96,7 @@ async fn only_the_part_between_from_and_to_counts_and_its_ends_are_half_open() {
 
 #[tokio::test]
 async fn what_runs_lasts_until_now() {
-    let acme = ReportedOrg::start().await;
+    let acme = RecordedOrg::start().await;
     let instant = |project: &serde_json::Value| {
         insula_tests::fixtures::time_entries::seconds(project["created_at"].as_str().unwrap())
     };

@@ -4,48 +4,17 @@ mod calendar;
 mod random;
 mod visibility;
 
-use std::ops::Deref;
-
 use insula_tests::{
-    Client, OrgWithOwner, TestDatabase,
+    Client,
     fixtures::time_entries::{TimeEntryFixture, new_id, seconds},
 };
 use serde_json::{Value, json};
 
+use super::recorded_org::RecordedOrg;
+
 const ACME: &str = "/api/v1/organizations/{org}";
 
-/// An organization whose owner records time.
-struct ReportedOrg {
-    base: OrgWithOwner,
-    database: TestDatabase,
-    ada: Client,
-    /// Her membership.
-    member: String,
-}
-
-impl ReportedOrg {
-    async fn start() -> Self {
-        Self::of(OrgWithOwner::start().await).await
-    }
-
-    async fn of(base: OrgWithOwner) -> Self {
-        let (ada, database) = (base.owner.clone(), base.database().await);
-        let member = database.member_id(&base.slug, &base.email("ada")).await;
-        Self { base, database, ada, member }
-    }
-
-    /// Another member, logged in, with the id of the membership.
-    async fn join(&self, name: &str, role: &str) -> (Client, String) {
-        let person = self.base.join(name, role).await;
-        (person, self.database.member_id(&self.slug, &self.email(name)).await)
-    }
-
-    async fn create_project(&self, code: &str) -> String {
-        let draft = json!({ "code": code, "name": format!("Project {code}") });
-        let project = self.ada.post(&format!("{ACME}/projects"), draft).await.expect(201);
-        project["id"].as_str().unwrap().to_owned()
-    }
-
+impl RecordedOrg {
     /// Hers, from one instant to another.
     fn work(&self, from: &str, to: &str) -> TimeEntryFixture {
         let (started, ended) = (seconds(from), Some(seconds(to)));
@@ -68,14 +37,6 @@ impl ReportedOrg {
 
     async fn lines(&self, query: &str) -> Vec<String> {
         lines(&self.report(query).await)
-    }
-}
-
-impl Deref for ReportedOrg {
-    type Target = OrgWithOwner;
-
-    fn deref(&self) -> &OrgWithOwner {
-        &self.base
     }
 }
 
@@ -106,8 +67,11 @@ const HOUR: i64 = 3600;
 
 #[tokio::test]
 async fn two_levels_are_groups_in_groups_in_either_order() {
-    let acme = ReportedOrg::start().await;
-    let (engine, difference) = (acme.create_project("ENGINE").await, acme.create_project("DIFFERENCE").await);
+    let acme = RecordedOrg::start().await;
+    let (engine, difference) = (
+        acme.create_project("ENGINE", "Project ENGINE").await,
+        acme.create_project("DIFFERENCE", "Project DIFFERENCE").await,
+    );
     let on = |project: &String, worked: TimeEntryFixture| TimeEntryFixture {
         project: Some(project.clone()),
         ..worked
@@ -176,7 +140,7 @@ async fn two_levels_are_groups_in_groups_in_either_order() {
 
 #[tokio::test]
 async fn an_entry_counts_in_the_group_of_each_tag_and_once_in_all() {
-    let acme = ReportedOrg::start().await;
+    let acme = RecordedOrg::start().await;
     let (dull, dear) = (
         acme.database.insert_tag(&acme.slug, "dull").await,
         acme.database.insert_tag(&acme.slug, "dear").await,
@@ -216,9 +180,9 @@ async fn an_entry_counts_in_the_group_of_each_tag_and_once_in_all() {
 
 #[tokio::test]
 async fn filters_take_away_what_is_not_wanted() {
-    let acme = ReportedOrg::start().await;
+    let acme = RecordedOrg::start().await;
     let (_, bob) = acme.join("bob", "member").await;
-    let engine = acme.create_project("ENGINE").await;
+    let engine = acme.create_project("ENGINE", "Project ENGINE").await;
     let task = new_id();
     let job = insula_tests::fixtures::time_entries::TaskFixture {
         id: task.clone(),
@@ -262,7 +226,7 @@ async fn filters_take_away_what_is_not_wanted() {
 
 #[tokio::test]
 async fn invalid_parameters_are_refused_by_name() {
-    let acme = ReportedOrg::start().await;
+    let acme = RecordedOrg::start().await;
     let range = "from=2026-03-01T00:00:00Z&to=2026-04-01T00:00:00Z";
     for (query, faults) in [
         ("", vec!["from REQUIRED", "to REQUIRED"]),

@@ -12,7 +12,7 @@ use insula_tests::{
 };
 use serde_json::{Value, json};
 
-use super::{HOUR, ReportedOrg, report};
+use super::{HOUR, RecordedOrg, report};
 
 const ENTRIES: usize = 100_000;
 const DAY: i64 = 24 * HOUR;
@@ -250,7 +250,7 @@ async fn reports_equal_what_is_summed_up_by_hand() {
     let mut rng = TestRng::new(seed);
     // A machine that does much else takes long to sum up a hundred thousand entries.
     let server = Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start().await;
-    let acme = ReportedOrg::of(OrgWithOwner::on(server).await).await;
+    let acme = RecordedOrg::of(OrgWithOwner::on(server).await).await;
     let (_, bobs) = acme.join("bob", "member").await;
     let (_, eves) = acme.join("eve", "member").await;
     let role = json!({ "name": "Auditor", "permissions": ["reports:read", "time_entries:read_all"] });
@@ -263,7 +263,7 @@ async fn reports_equal_what_is_summed_up_by_hand() {
         tags: vec![],
     };
     for code in ["A", "B", "C", "D", "E", "PRIVATE"] {
-        world.projects.push(acme.create_project(code).await);
+        world.projects.push(acme.create_project(code, &format!("Project {code}")).await);
         world.tags.push(acme.database.insert_tag(&acme.slug, &format!("tag {code}")).await);
     }
     let hide = "UPDATE projects SET is_private = true WHERE code = 'PRIVATE'";

@@ -6,13 +6,13 @@ use insula_tests::{
 };
 use serde_json::json;
 
-use super::{ACME, ReportedOrg, lines, report};
+use super::{ACME, RecordedOrg, lines, report};
 
 const RANGE: &str = "from=2026-03-01T00:00:00Z&to=2026-04-01T00:00:00Z";
 
 #[tokio::test]
 async fn without_the_permission_a_member_sees_their_own_time() {
-    let acme = ReportedOrg::start().await;
+    let acme = RecordedOrg::start().await;
     let (bob, bob_id) = acme.join("bob", "member").await;
     let (_, carols) = acme.join("carol", "member").await;
     let hour = || acme.work("2026-03-02T08:00:00Z", "2026-03-02T09:00:00Z");
@@ -34,12 +34,15 @@ async fn without_the_permission_a_member_sees_their_own_time() {
 
 #[tokio::test]
 async fn private_projects_are_invisible_to_other_members() {
-    let acme = ReportedOrg::start().await;
+    let acme = RecordedOrg::start().await;
     let (bob, bob_id) = acme.join("bob", "member").await;
     let role = json!({ "name": "Auditor", "permissions": ["reports:read", "time_entries:read_all"] });
     acme.ada.post(&format!("{ACME}/roles"), role).await.expect(201);
     acme.database.set_only_role(&acme.slug, &acme.email("bob"), "auditor").await;
-    let (open, secret) = (acme.create_project("OPEN").await, acme.create_project("SECRET").await);
+    let (open, secret) = (
+        acme.create_project("OPEN", "Project OPEN").await,
+        acme.create_project("SECRET", "Project SECRET").await,
+    );
     let hour = |project: &String, member: &String| TimeEntryFixture {
         project: Some(project.clone()),
         member: member.clone(),
@@ -86,8 +89,8 @@ async fn private_projects_are_invisible_to_other_members() {
 
 #[tokio::test]
 async fn time_on_what_was_deleted_still_counts_under_its_name() {
-    let acme = ReportedOrg::start().await;
-    let engine = acme.create_project("ENGINE").await;
+    let acme = RecordedOrg::start().await;
+    let engine = acme.create_project("ENGINE", "Project ENGINE").await;
     let task = TaskFixture {
         id: new_id(),
         project: Some(engine.clone()),
@@ -106,7 +109,7 @@ async fn time_on_what_was_deleted_still_counts_under_its_name() {
 
 #[tokio::test]
 async fn a_superuser_with_a_reason_sees_all_time_in_utc() {
-    let acme = ReportedOrg::start().await;
+    let acme = RecordedOrg::start().await;
     let (superuser, member) = (acme.superuser().await, acme.member.clone());
     let (started, ended) = (1_772_438_400, Some(1_772_442_000));
     let entry = TimeEntryFixture { id: new_id(), member, started, ended, ..TimeEntryFixture::default() };
