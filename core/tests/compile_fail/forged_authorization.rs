@@ -1,4 +1,4 @@
-//! A proof made by hand.
+//! An authorization that no look-up has given.
 
 use std::marker::PhantomData;
 
@@ -7,13 +7,11 @@ use insula_core::base::{
     permissions::{ActorAccess, AuditOrigin, Authorized, PermissionSet, ProjectsCreate},
 };
 
-fn by_hand(org: OrgId) -> Authorized<ProjectsCreate> {
+fn forge(org: OrgId) -> Authorized<ProjectsCreate> {
     Authorized {
-        org,
+        org, //~ E0451: fields `org`, `origin`, `facts` and `permission` of struct `Authorized` are private
         origin: AuditOrigin::SYSTEM,
         facts: ActorAccess { member: None, held: PermissionSet::all(), is_owner: true, is_recent: true },
         permission: PhantomData,
     }
 }
-
-fn main() {}

@@ -1,4 +1,4 @@
-//! A change on the strength of a permission to look.
+//! A write in a transaction whose permission allows reads only.
 
 use insula_core::{
     base::permissions::ProjectsRead,
@@ -9,7 +9,5 @@ use insula_core::{
 };
 
 async fn change(tx: &OrgTx<ProjectsRead>, details: Details) {
-    let _ = tx.record(Action::ProjectCreated, "id", details).await;
+    let _ = tx.record(Action::ProjectCreated, "id", details).await; //~ E0599: the method `record` exists
 }
-
-fn main() {}

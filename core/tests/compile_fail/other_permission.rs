@@ -1,4 +1,4 @@
-//! An operation with the unit of work of another permission.
+//! An operation in the transaction of another permission.
 
 use insula_core::{
     base::permissions::ProjectsRead,
@@ -7,7 +7,5 @@ use insula_core::{
 };
 
 async fn create(tx: &OrgTx<ProjectsRead>, new: NewProject) {
-    let _ = projects::create(tx, new).await;
+    let _ = projects::create(tx, new).await; //~ E0308: mismatched types
 }
-
-fn main() {}

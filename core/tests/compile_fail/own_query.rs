@@ -1,4 +1,4 @@
-//! A query of one's own, run on the unit of work.
+//! A query that is built outside of core, run on the transaction of an organization.
 
 use insula_core::{base::permissions::ProjectsRead, storage::db::OrgTx};
 use sea_orm::entity::prelude::*;
@@ -17,8 +17,6 @@ mod projects {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-async fn everybodys(tx: &OrgTx<ProjectsRead>) {
-    let _ = projects::Entity::find().all(tx).await;
+async fn all_projects(tx: &OrgTx<ProjectsRead>) {
+    let _ = projects::Entity::find().all(tx).await; //~ E0277: `OrgTx<insula_core::base::permissions::ProjectsRead>: ConnectionTrait` is not satisfied
 }
-
-fn main() {}
