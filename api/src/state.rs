@@ -97,7 +97,7 @@ impl AppState {
 
     /// The source of a password: the device, identified by a cookie of `request`, and its IP address
     /// `address`.
-    pub fn whence<'a>(&self, request: &'a Request, address: Option<&'a str>) -> LoginSource<'a> {
+    pub fn login_source<'a>(&self, request: &'a Request, address: Option<&'a str>) -> LoginSource<'a> {
         LoginSource { address, device: self.cookies.device(request) }
     }
 

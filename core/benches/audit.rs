@@ -21,7 +21,7 @@ use insula_core::{
     },
     lifecycle::accounts,
     storage::{
-        audit::{Action, Details, RequestTrail},
+        audit::{Action, EventDetails, RequestTrail},
         audit_chain::{self, Signer},
         db::{Db, Options},
         signing_keys::Schedule,
@@ -150,7 +150,7 @@ async fn make(
     .await?;
     if one_more {
         let facts = json!({ "code": project.code, "name": project.name, "color": project.color });
-        tx.record(Action::ProjectCreated, project.id, Details::created(facts)).await?;
+        tx.record(Action::ProjectCreated, project.id, EventDetails::created(facts)).await?;
     }
     tx.commit().await?;
     Ok(started.elapsed())
@@ -170,7 +170,8 @@ async fn flush(db: &Db, signer: &Signer) -> Outcome<u64> {
 async fn chain(db: &Db, master: &MasterKey, caller: &Caller) -> Outcome<(f64, f64)> {
     let signer = Signer::new(master.clone());
     while flush(db, &signer).await? > 0 {}
-    let details = Details::created(json!({ "code": "ENGINE", "name": "Analytical Engine", "color": null }));
+    let details =
+        EventDetails::created(json!({ "code": "ENGINE", "name": "Analytical Engine", "color": null }));
     for from in (0..EVENTS).step_by(1_000) {
         let tx = db.begin(authorize(db, caller).await?).await?;
         tx.record_all(Action::ProjectCreated, from..from + 1_000, &details).await?;

@@ -26,7 +26,7 @@ impl JobHandler {
         let Some(job) = &claimed.job else {
             return (ClaimOutcome::Dead("the payload of the job cannot be read".to_owned()), None);
         };
-        if claimed.is_harmful() {
+        if claimed.must_not_retry() {
             let error = format!("{} workers stopped while they ran this job", claimed.lease_expirations);
             return (ClaimOutcome::Dead(error), None);
         }

@@ -300,7 +300,7 @@ impl SuperuserOnly {
     ///
     /// # Errors
     /// `INVALID_TOKEN`, `FORBIDDEN`.
-    pub async fn ask_again(&self, state: &AppState) -> Result<(), Error> {
+    pub async fn verify_superuser(&self, state: &AppState) -> Result<(), Error> {
         let user = state.callers.authenticate(&self.0.caller.claims).await?;
         match user.is_superuser {
             true => Ok(()),

@@ -14,7 +14,7 @@ use super::{CliError, migrate, serve::data_folder};
 /// Returns whether the schema of the database is current. Migrates first if the configuration says so.
 pub(super) async fn is_current(config: &Config) -> Result<bool, CliError> {
     if !config.migrates_on_start() {
-        return Ok(migrate::shortfall(config).await.map_err(migrate::fault_of(config))?.is_none());
+        return Ok(migrate::shortfall(config).await.map_err(migrate::cli_error(config))?.is_none());
     }
     let upgrade = migrate::up(config).await?;
     for name in upgrade.applied {

@@ -31,7 +31,7 @@ pub(super) async fn run(config: &Config, command: &Command) -> Result<(), CliErr
             say("up to date");
         }
         Command::Down { steps } => {
-            let reverted = insula_migrations::down(&url, *steps).await.map_err(fault_of(config))?;
+            let reverted = insula_migrations::down(&url, *steps).await.map_err(cli_error(config))?;
             reverted.iter().for_each(|name| say(format_args!("reverted {name}")));
         }
         Command::Status => return status(config).await,
@@ -40,7 +40,7 @@ pub(super) async fn run(config: &Config, command: &Command) -> Result<(), CliErr
         }
         Command::Fresh => {
             let applied =
-                insula_migrations::fresh(&url, login(config).as_deref()).await.map_err(fault_of(config))?;
+                insula_migrations::fresh(&url, login(config).as_deref()).await.map_err(cli_error(config))?;
             applied.iter().for_each(|name| say(format_args!("applied {name}")));
             say("up to date");
         }
@@ -51,7 +51,7 @@ pub(super) async fn run(config: &Config, command: &Command) -> Result<(), CliErr
 /// Shows what is applied, pending and missing. Missing parts are an error; pending migrations are not.
 async fn status(config: &Config) -> Result<(), CliError> {
     let missing = insula_migrations::missing(&config.migration_url(), login(config).as_deref()).await;
-    let missing = missing.map_err(fault_of(config))?;
+    let missing = missing.map_err(cli_error(config))?;
     match insula_migrations::status(&config.migration_url()).await {
         Ok(migrations) => {
             for (name, applied) in migrations {
@@ -60,7 +60,7 @@ async fn status(config: &Config) -> Result<(), CliError> {
         }
         // The list of missing parts explains this.
         Err(insula_migrations::Error::Unreadable) if !missing.is_empty() => {}
-        Err(error) => return Err(fault_of(config)(error)),
+        Err(error) => return Err(cli_error(config)(error)),
     }
     missing.iter().for_each(|what| say(format_args!("missing {what}")));
     match missing.len() {
@@ -77,11 +77,11 @@ pub(super) async fn up(config: &Config) -> Result<Upgrade, CliError> {
         serve::data_folder(config)?;
     }
     let upgraded = insula_migrations::upgrade(&config.migration_url(), login(config).as_deref()).await;
-    upgraded.map_err(fault_of(config))
+    upgraded.map_err(cli_error(config))
 }
 
 /// Returns a function that adds the setting of the database to an error of migrations.
-pub(super) fn fault_of(config: &Config) -> impl Fn(insula_migrations::Error) -> CliError {
+pub(super) fn cli_error(config: &Config) -> impl Fn(insula_migrations::Error) -> CliError {
     let setting = config.migration_setting();
     move |error| CliError::of_database(setting, &error)
 }

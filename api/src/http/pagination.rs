@@ -63,7 +63,7 @@ impl<'a, K: Copy + Debug> ListRequest<'a, K> {
         scope: impl Debug,
         (limit, sort, cursor): (Option<Limit>, impl Into<Sort<K>>, Option<Cursor>),
     ) -> Result<Self, Error> {
-        let operation = request.data::<Arc<Operation>>().ok_or(Error::Broken("a list has no operation"))?;
+        let operation = request.data::<Arc<Operation>>().ok_or(Error::Internal("a list has no operation"))?;
         let sort = sort.into();
         let list = format!("{} {scope:?} {sort:?}", operation.id);
         let limit = limit.map_or(Limit::DEFAULT, |Limit(limit)| limit);

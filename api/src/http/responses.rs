@@ -90,7 +90,7 @@ crate::texts! {
 pub(super) fn bytes<T: Serialize>(body: &T) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::with_capacity(1024);
     serde_json::to_writer(&mut bytes, body)
-        .map_err(|_| Error::Broken("a response cannot be serialized as JSON"))?;
+        .map_err(|_| Error::Internal("a response cannot be serialized as JSON"))?;
     Ok(bytes)
 }
 

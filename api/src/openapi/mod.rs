@@ -61,7 +61,7 @@ pub fn publish<T: OpenApi>(base: &str) -> Result<Value, String> {
         .spec();
     let mut doc: Value = serde_json::from_str(&spec).map_err(|err| err.to_string())?;
     doc["openapi"] = "3.1.0".into();
-    schemas::tell_the_truth(&mut doc);
+    schemas::correct_schemas(&mut doc);
     one_of::add(&mut doc);
     let mut kinds = BTreeMap::new();
     for (path, method, operation) in operations(&mut doc) {

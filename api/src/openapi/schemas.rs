@@ -10,7 +10,7 @@ use crate::schema::integer_range;
 const SCHEMAS: &str = "#/components/schemas/";
 
 /// Converts every schema of a 3.0 document into one that describes exactly what is read and written.
-pub(super) fn tell_the_truth(doc: &mut Value) {
+pub(super) fn correct_schemas(doc: &mut Value) {
     plain_media_types(&mut doc["paths"]);
     flatten_arms(doc);
     close_requests(doc);

@@ -253,7 +253,7 @@ impl Demo {
     async fn fail(&self, how: Path<String>, #[oai(name = "X-Number")] _n: Header<Option<i32>>) -> Result<()> {
         Err(match &*how.0 {
             "panic" => panic!("the secret of the handler"),
-            "broken" => Error::Broken("the secret of the program"),
+            "broken" => Error::Internal("the secret of the program"),
             "busy" => Error::Unavailable { retry_after: Duration::from_millis(1500) },
             "poem" => return Err(poem::error::InternalServerError(std::io::Error::other("a secret")).into()),
             "slow" => {

@@ -3,11 +3,11 @@
 use insula_core::{
     base::permissions::ProjectsRead,
     storage::{
-        audit::{Action, Details},
+        audit::{Action, EventDetails},
         db::OrgTx,
     },
 };
 
-async fn change(tx: &OrgTx<ProjectsRead>, details: Details) {
+async fn change(tx: &OrgTx<ProjectsRead>, details: EventDetails) {
     let _ = tx.record(Action::ProjectCreated, "id", details).await; //~ E0599: the method `record` exists
 }

@@ -20,7 +20,7 @@ use folder::Folder;
 use insula_core::{
     base::{clock::Clock, ids::JobId, text::error_line},
     identity::one_time_tokens::EmailTokens,
-    lifecycle::email_content::{self, Composed, EmailContent, Template},
+    lifecycle::email_content::{self, Composition, EmailContent, Template},
     runtime::{
         config::{Config, ConfigError, HostName},
         job_wakeup::JobRef,
@@ -36,7 +36,7 @@ use templates::{Branding, Templates};
 pub use test_email::TestEmailError;
 use test_email::hint;
 
-use crate::smtp::{self, DeliveryFailure, Reached, RenderedEmail, ReportStep, Sender, Smtp, Stage};
+use crate::smtp::{self, DeliveryFailure, RenderedEmail, ReportStep, Sender, ServerState, Smtp, Stage};
 
 /// The error without a transport.
 const NOT_CONFIGURED: &str = "no e-mail is configured: set INSULA_SMTP_URL or INSULA_MAIL_FOLDER";
@@ -165,8 +165,8 @@ impl Mailer {
             DeliveryAttempt { to, template, message_id: inner.message_id(id), status, error }
         };
         let content = match email_content::compose(db, &inner.mail, &inner.public_url, job).await {
-            Ok(Composed::Send(content)) => content,
-            Ok(Composed::Skip { to, reason }) => {
+            Ok(Composition::Send(content)) => content,
+            Ok(Composition::Skip { to, reason }) => {
                 return Delivery::Tried(attempt(to, DeliveryStatus::Suppressed, Some(reason.to_owned())));
             }
             Err(error) => {
@@ -186,12 +186,12 @@ impl Mailer {
             Err(DeliveryFailure { status, text, reached, .. }) => {
                 let text = without_secrets(text, &content);
                 let wait = match reached {
-                    Reached::Yes => {
+                    ServerState::Yes => {
                         inner.reached();
                         None
                     }
-                    Reached::No => Some(inner.unreachable(&text)),
-                    Reached::NotTried => None,
+                    ServerState::No => Some(inner.unreachable(&text)),
+                    ServerState::NotTried => None,
                 };
                 let attempt = attempt(content.to, status, Some(text));
                 match wait {
@@ -278,7 +278,7 @@ impl Inner {
             stage: Stage::Recipient,
             status,
             text,
-            reached: Reached::NotTried,
+            reached: ServerState::NotTried,
         };
         // The time of the request, which is the same for each attempt of a job.
         let asked_at = id.created_at().unwrap_or(now);
@@ -295,7 +295,7 @@ impl Inner {
             Transport::Smtp(smtp) => smtp.send(&encode(&text)?, report).await.map(drop),
             Transport::Folder(folder) => {
                 let written = folder.put(id, encode(&text)?.bytes).await;
-                let (stage, status, reached) = (Stage::Content, DeliveryStatus::Deferred, Reached::No);
+                let (stage, status, reached) = (Stage::Content, DeliveryStatus::Deferred, ServerState::No);
                 written.map_err(|text| DeliveryFailure { stage, status, text, reached })
             }
             Transport::Memory(mailbox) => {

@@ -31,7 +31,7 @@ use lettre::transport::smtp::{
     response::{Response, Severity},
 };
 pub(crate) use message::{EncodedEmail, RenderedEmail, Sender, encode};
-pub(crate) use reply_class::{DeliveryFailure, Reached, Stage};
+pub(crate) use reply_class::{DeliveryFailure, ServerState, Stage};
 use tokio::{
     sync::Semaphore,
     time::{Instant, timeout},

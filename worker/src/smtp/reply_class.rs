@@ -31,12 +31,12 @@ pub(crate) struct DeliveryFailure {
     /// One line for operators.
     pub(crate) text: String,
     /// Whether the server can be used.
-    pub(crate) reached: Reached,
+    pub(crate) reached: ServerState,
 }
 
 /// What a failure says about the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reached {
+pub(crate) enum ServerState {
     /// The server works and rejected this e-mail.
     Yes,
     /// The server cannot be used for any e-mail.
@@ -49,11 +49,11 @@ pub(crate) enum Reached {
 ///
 /// Before the recipient, all e-mails are alike. A server can reject the sender for a long time, which uses attempts. A
 /// closing server (421, RFC 5321 §3.8) or one without a reply uses none.
-pub(super) fn reached(stage: Stage, code: Option<u16>) -> Reached {
+pub(super) fn reached(stage: Stage, code: Option<u16>) -> ServerState {
     match (stage, code) {
         (Stage::Resolve | Stage::Connect | Stage::Tls | Stage::LogIn, _)
-        | (Stage::Sender, None | Some(421)) => Reached::No,
-        (Stage::Sender | Stage::Recipient | Stage::Content, _) => Reached::Yes,
+        | (Stage::Sender, None | Some(421)) => ServerState::No,
+        (Stage::Sender | Stage::Recipient | Stage::Content, _) => ServerState::Yes,
     }
 }
 
@@ -90,20 +90,20 @@ mod tests {
     fn a_server_that_fails_before_the_recipient_cannot_be_used() {
         use Stage::{Connect, Content, LogIn, Recipient, Resolve, Sender, Tls};
         for (stage, code, expected) in [
-            (Resolve, None, Reached::No),
-            (Connect, None, Reached::No),
-            (Connect, Some(421), Reached::No),
-            (Connect, Some(554), Reached::No),
-            (Tls, Some(454), Reached::No),
-            (LogIn, Some(535), Reached::No),
-            (Sender, None, Reached::No),
-            (Sender, Some(421), Reached::No),
-            (Sender, Some(451), Reached::Yes),
-            (Recipient, None, Reached::Yes),
-            (Recipient, Some(421), Reached::Yes),
-            (Recipient, Some(450), Reached::Yes),
-            (Content, None, Reached::Yes),
-            (Content, Some(421), Reached::Yes),
+            (Resolve, None, ServerState::No),
+            (Connect, None, ServerState::No),
+            (Connect, Some(421), ServerState::No),
+            (Connect, Some(554), ServerState::No),
+            (Tls, Some(454), ServerState::No),
+            (LogIn, Some(535), ServerState::No),
+            (Sender, None, ServerState::No),
+            (Sender, Some(421), ServerState::No),
+            (Sender, Some(451), ServerState::Yes),
+            (Recipient, None, ServerState::Yes),
+            (Recipient, Some(421), ServerState::Yes),
+            (Recipient, Some(450), ServerState::Yes),
+            (Content, None, ServerState::Yes),
+            (Content, Some(421), ServerState::Yes),
         ] {
             assert_eq!(reached(stage, code), expected, "{stage:?} {code:?}");
         }

@@ -8,7 +8,7 @@ use std::fmt;
 
 use insula_core::{
     base::error::{Error, ErrorCode},
-    storage::db::Expected,
+    storage::db::ExpectedVersion,
 };
 use poem::http::HeaderValue;
 use poem_openapi::{registry::MetaSchema, types::ParseError};
@@ -47,12 +47,12 @@ pub struct IfMatch(Tags);
 
 impl IfMatch {
     /// The versions that the client expects.
-    pub fn expected(condition: Option<Self>) -> Expected {
+    pub fn expected(condition: Option<Self>) -> ExpectedVersion {
         Self::of(condition, number)
     }
 
     /// The versions of a member and of their user that the client expects.
-    pub fn expected_member(condition: Option<Self>) -> Expected<(i64, i64)> {
+    pub fn expected_member(condition: Option<Self>) -> ExpectedVersion<(i64, i64)> {
         Self::of(condition, |tag| {
             let (member, user) = tag.split_once('.')?;
             Some((number(member)?, number(user)?))
@@ -63,7 +63,7 @@ impl IfMatch {
     ///
     /// # Errors
     /// `PRECONDITION_REQUIRED` without it.
-    pub fn required(condition: Option<Self>) -> Result<Expected, Error> {
+    pub fn required(condition: Option<Self>) -> Result<ExpectedVersion, Error> {
         match condition {
             Some(_) => Ok(Self::expected(condition)),
             None => Err(ErrorCode::PreconditionRequired.refuse()),
@@ -71,11 +71,11 @@ impl IfMatch {
     }
 
     /// Reads the versions from the tags. A tag of unknown form is skipped, because no version has it.
-    fn of<V>(condition: Option<Self>, read: impl Fn(&str) -> Option<V>) -> Expected<V> {
+    fn of<V>(condition: Option<Self>, read: impl Fn(&str) -> Option<V>) -> ExpectedVersion<V> {
         match condition {
-            None | Some(Self(Tags::Any)) => Expected::Any,
+            None | Some(Self(Tags::Any)) => ExpectedVersion::Any,
             Some(Self(Tags::These(tags))) => {
-                Expected::OneOf(tags.iter().filter_map(|tag| read(tag)).collect())
+                ExpectedVersion::OneOf(tags.iter().filter_map(|tag| read(tag)).collect())
             }
         }
     }

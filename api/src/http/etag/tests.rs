@@ -3,11 +3,11 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn expected(text: &str) -> Option<Expected> {
+fn expected(text: &str) -> Option<ExpectedVersion> {
     IfMatch::parse_from_parameter(text).ok().map(|condition| IfMatch::expected(Some(condition)))
 }
 
-fn expected_member(text: &str) -> Option<Expected<(i64, i64)>> {
+fn expected_member(text: &str) -> Option<ExpectedVersion<(i64, i64)>> {
     IfMatch::parse_from_parameter(text).ok().map(|condition| IfMatch::expected_member(Some(condition)))
 }
 
@@ -52,18 +52,18 @@ const FOREIGN: [&str; 19] = [
 
 #[test]
 fn if_match() {
-    assert_eq!(IfMatch::expected(None), Expected::Any);
+    assert_eq!(IfMatch::expected(None), ExpectedVersion::Any);
     assert!(IfMatch::required(None).is_err());
-    assert_eq!(expected(" * "), Some(Expected::Any));
+    assert_eq!(expected(" * "), Some(ExpectedVersion::Any));
     for seven in SEVEN {
-        assert_eq!(expected(seven), Some(Expected::OneOf(vec![7])), "{seven}");
+        assert_eq!(expected(seven), Some(ExpectedVersion::OneOf(vec![7])), "{seven}");
     }
     for foreign in FOREIGN {
-        assert_eq!(expected(foreign), Some(Expected::OneOf(vec![])), "{foreign}");
+        assert_eq!(expected(foreign), Some(ExpectedVersion::OneOf(vec![])), "{foreign}");
         let among = format!("{foreign}, \"8\"");
-        assert_eq!(expected(&among), Some(Expected::OneOf(vec![8])), "{among}");
+        assert_eq!(expected(&among), Some(ExpectedVersion::OneOf(vec![8])), "{among}");
     }
-    assert_eq!(expected("\"1\", W/\"2-gzip\",\"x,y\" , \"3\""), Some(Expected::OneOf(vec![1, 2, 3])));
+    assert_eq!(expected("\"1\", W/\"2-gzip\",\"x,y\" , \"3\""), Some(ExpectedVersion::OneOf(vec![1, 2, 3])));
     for bad in [
         "7",
         "w/\"7\"",
@@ -84,13 +84,13 @@ fn if_match() {
 
 #[test]
 fn if_match_of_a_member() {
-    let both = |member, user| Some(Expected::OneOf(vec![(member, user)]));
-    assert_eq!(expected_member("*"), Some(Expected::Any));
+    let both = |member, user| Some(ExpectedVersion::OneOf(vec![(member, user)]));
+    assert_eq!(expected_member("*"), Some(ExpectedVersion::Any));
     for tag in ["\"7.2\"", "W/\"7.2\"", "\"7.2-gzip\"", "\"7.2;br\""] {
         assert_eq!(expected_member(tag), both(7, 2), "{tag}");
     }
     for foreign in ["\"7\"", "\"7.\"", "\".2\"", "\"7.02\"", "\"+7.2\"", "\"7.2.1\""] {
-        assert_eq!(expected_member(foreign), Some(Expected::OneOf(vec![])), "{foreign}");
+        assert_eq!(expected_member(foreign), Some(ExpectedVersion::OneOf(vec![])), "{foreign}");
     }
 }
 
@@ -111,10 +111,10 @@ proptest! {
     #[test]
     fn a_sent_tag_matches(version in 1i64.., user in 1i64.., other in 1i64..) {
         let (tag, member) = (EntityTag(version), MemberTag(version, user));
-        prop_assert_eq!(expected(&tag.to_string()), Some(Expected::OneOf(vec![version])));
-        prop_assert_eq!(expected_member(&member.to_string()), Some(Expected::OneOf(vec![(version, user)])));
+        prop_assert_eq!(expected(&tag.to_string()), Some(ExpectedVersion::OneOf(vec![version])));
+        prop_assert_eq!(expected_member(&member.to_string()), Some(ExpectedVersion::OneOf(vec![(version, user)])));
         let list = format!("{}, W/{tag},{member}", EntityTag(other));
-        prop_assert_eq!(expected(&list), Some(Expected::OneOf(vec![other, version])));
+        prop_assert_eq!(expected(&list), Some(ExpectedVersion::OneOf(vec![other, version])));
         let known = IfNoneMatch::parse_from_parameter(&list).unwrap();
         prop_assert!(known.has(&tag) && known.has(&member) && known.has(&EntityTag(other)));
     }
@@ -124,7 +124,7 @@ proptest! {
         text in prop_oneof![any::<String>(), "[*\"W/ ,0-9.+-]{0,12}", "\"[0-9.+ -]{0,22}\""],
         version in 1i64..1000,
     ) {
-        if let Some(Expected::OneOf(versions)) = expected(&text) {
+        if let Some(ExpectedVersion::OneOf(versions)) = expected(&text) {
             let is_shown = text.contains(&EntityTag(version).to_string());
             prop_assert!(!versions.contains(&version) || is_shown);
         }

@@ -151,9 +151,9 @@ impl AppState {
         password: Secret<String>,
     ) -> Result<PasswordProof, Error> {
         let Caller { claims, inquiry, trail, .. } = &me.caller;
-        let whence = self.whence(request, inquiry.ip.as_deref());
+        let login_source = self.login_source(request, inquiry.ip.as_deref());
         let who = (me.user.id, Some(claims.session));
-        self.verifier().confirm(who, (field, password), whence, trail).await
+        self.verifier().confirm(who, (field, password), login_source, trail).await
     }
 }
 

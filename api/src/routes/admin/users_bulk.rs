@@ -112,7 +112,7 @@ impl UsersBulkApi {
     /// Handles one user in a separate transaction. Checks the caller again first, because a previous item may
     /// have changed the caller.
     async fn one(&self, me: &SuperuserOnly, action: UserAction, user: UserId) -> Result<StatusCode, Error> {
-        me.ask_again(&self.0).await?;
+        me.verify_superuser(&self.0).await?;
         let tx = self.0.db.begin_global(me.origin()).await?;
         let status = match action {
             UserAction::Activate => accounts::activate(&tx, user).await.map(|_| StatusCode::OK),

@@ -63,9 +63,10 @@ impl EmailLinksApi {
                 Ownership::NewPassword { password, secret_hash }
             }
             (Some(user), None, Some(password)) => {
-                let whence = self.0.whence(request, anybody.device.ip.as_deref());
+                let login_source = self.0.login_source(request, anybody.device.ip.as_deref());
                 let password = ("password", Secret::new(password.0));
-                let proof = self.0.verifier().confirm((user, None), password, whence, &anybody.trail).await?;
+                let proof =
+                    self.0.verifier().confirm((user, None), password, login_source, &anybody.trail).await?;
                 Ownership::Password(proof)
             }
             _ => Ownership::Unknown,
@@ -74,7 +75,8 @@ impl EmailLinksApi {
 }
 
 /// The message after an e-mail with a link has been sent.
-pub(crate) const LOOK: Accepted = Accepted("We have sent you an e-mail. Check your inbox and open the link.");
+pub(crate) const CHECK_INBOX: Accepted =
+    Accepted("We have sent you an e-mail. Check your inbox and open the link.");
 const IF_ANY: Accepted = Accepted(
     "If an account with this e-mail address exists, we have sent an e-mail. Check your inbox and open the link.",
 );
@@ -280,7 +282,7 @@ impl EmailLinksApi {
                 let user = accounts::with_default_organization(&self.0.db, user).await?;
                 Ok(OrAccepted::Done(WithEtag::Present(EntityTag(user.version), user.into())))
             }
-            None => Ok(OrAccepted::Accepted(LOOK)),
+            None => Ok(OrAccepted::Accepted(CHECK_INBOX)),
         }
     }
 }

@@ -65,7 +65,7 @@ impl RegistrationApi {
         let hash = passwords.hash(password).await?;
         if mail.hides_accounts {
             email_links::evenly(self.register_hidden(&anybody.origin, new, hash)).await?;
-            return Ok(OrAccepted::Accepted(email_links::LOOK));
+            return Ok(OrAccepted::Accepted(email_links::CHECK_INBOX));
         }
         let mut tx = db.begin_global(anybody.origin).await?;
         let user =

@@ -158,8 +158,8 @@ impl SessionsApi {
         }
         let Parsed { login, password, device_name } = who.value.parse()?;
         let AppState { db, devices, cookies, .. } = &*self.0;
-        let whence = self.0.whence(request, anybody.device.ip.as_deref());
-        let proof = self.0.verifier().log_in(&login, password, whence, &anybody.trail).await?;
+        let login_source = self.0.login_source(request, anybody.device.ip.as_deref());
+        let proof = self.0.verifier().log_in(&login, password, login_source, &anybody.trail).await?;
         let mut tx = db.begin_global(anybody.origin).await?;
         let device = LoginDevice { name: device_name, ..anybody.device };
         let (session, user) = sessions::log_in(&mut tx, &proof, device, &self.0.policy).await?;

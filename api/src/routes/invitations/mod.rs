@@ -35,7 +35,7 @@ use crate::{
 };
 use bulk::{InvitationOutcome, InvitationOutcomes};
 
-use schema::{Invitation, InvitationBatchCreate, InvitationCreate, InvitationSort, Standing};
+use schema::{Invitation, InvitationBatchCreate, InvitationCreate, InvitationSort, InvitationStatusName};
 
 pub struct InvitationsApi(pub Arc<AppState>);
 
@@ -57,7 +57,7 @@ impl InvitationsApi {
         /// Sort order of the list. The default is `created_at`.
         sort: Query<Option<InvitationSort>>,
         /// Only invitations with this status.
-        status: Query<Option<Standing>>,
+        status: Query<Option<InvitationStatusName>>,
     ) -> Result<PageResponse<Invitation>> {
         let status = status.0.map(InvitationStatus::from);
         let sort = sort.0.unwrap_or(InvitationSort::ascending(InvitationKey::CreatedAt));
@@ -89,7 +89,7 @@ impl InvitationsApi {
         };
         let outcome = invitations::invite(&tx, &self.0.mail, vec![new]).await?.pop();
         let invitation =
-            Invitation::of(outcome.ok_or(Error::Broken("an invitation has no outcome"))??, tx.now());
+            Invitation::of(outcome.ok_or(Error::Internal("an invitation has no outcome"))??, tx.now());
         let location =
             format!("/api/v1/organizations/{}/invitations/{}", invitation.organization_id, invitation.id);
         let answer = CreatedResponse::created(location, EntityTag(invitation.version), &invitation)?;
@@ -114,7 +114,7 @@ impl InvitationsApi {
         let emails: Vec<_> = drafts.value.invitations.iter().map(|draft| draft.email.clone()).collect();
         let mut parsed: Vec<_> = drafts.value.invitations.into_iter().map(NewInvitation::try_from).collect();
         let (inviter, organization) = (org.0.origin().actor.user(), org.0.org());
-        let inviter = inviter.ok_or(Error::Broken("an invitation has no sender"))?;
+        let inviter = inviter.ok_or(Error::Internal("an invitation has no sender"))?;
         let tx = match self.0.db.begin_idempotent(org.0, once).await? {
             IdempotentBegin::Replay(answer) => return Ok(BulkResponse::again(answer)),
             IdempotentBegin::Fresh(tx) => tx,
@@ -129,7 +129,7 @@ impl InvitationsApi {
         let mut sent = invitations::invite(&tx, &self.0.mail, sound).await?.into_iter();
         let mut data = Vec::with_capacity(emails.len());
         for (email, new) in emails.into_iter().zip(parsed) {
-            let lost = || Err(Error::Broken("an invitation has no outcome"));
+            let lost = || Err(Error::Internal("an invitation has no outcome"));
             let outcome = new.and_then(|_| sent.next().unwrap_or_else(lost));
             data.push(InvitationOutcome::of(email, outcome.map(|shown| Invitation::of(shown, tx.now()))));
         }

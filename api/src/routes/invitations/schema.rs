@@ -63,7 +63,7 @@ pub(super) struct Invitation {
     /// E-mail address of the invited person.
     pub(super) email: Email,
     /// Status of the invitation.
-    pub(super) status: Standing,
+    pub(super) status: InvitationStatusName,
     /// Roles that the invited person gets.
     pub(super) roles: Vec<RoleSummary>,
     /// Who sent the invitation, or resent it last.
@@ -94,7 +94,7 @@ pub(super) struct Inviter {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "snake_case", rename = "InvitationStatus")]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Standing {
+pub(super) enum InvitationStatusName {
     /// The invitation waits for a response.
     Pending,
     /// The invited person accepted and is a member.
@@ -144,7 +144,7 @@ impl Invitation {
     }
 }
 
-impl From<InvitationStatus> for Standing {
+impl From<InvitationStatus> for InvitationStatusName {
     fn from(status: InvitationStatus) -> Self {
         match status {
             InvitationStatus::Pending => Self::Pending,
@@ -156,14 +156,14 @@ impl From<InvitationStatus> for Standing {
     }
 }
 
-impl From<Standing> for InvitationStatus {
-    fn from(status: Standing) -> Self {
+impl From<InvitationStatusName> for InvitationStatus {
+    fn from(status: InvitationStatusName) -> Self {
         match status {
-            Standing::Pending => Self::Pending,
-            Standing::Accepted => Self::Accepted,
-            Standing::Declined => Self::Declined,
-            Standing::Revoked => Self::Revoked,
-            Standing::Expired => Self::Expired,
+            InvitationStatusName::Pending => Self::Pending,
+            InvitationStatusName::Accepted => Self::Accepted,
+            InvitationStatusName::Declined => Self::Declined,
+            InvitationStatusName::Revoked => Self::Revoked,
+            InvitationStatusName::Expired => Self::Expired,
         }
     }
 }

@@ -62,8 +62,8 @@ impl ProjectMembersApi {
         #[oai(name = "If-None-Match")] known: Header<Option<IfNoneMatch>>,
     ) -> Result<WithEtag<ProjectMemberList>> {
         let tx = self.0.db.begin(org.0).await?;
-        let team = projects::team(&tx, ProjectId(project.0.0)).await?;
-        Ok(WithEtag::new(EntityTag(team.version), known.0, || team.into()))
+        let members = projects::get_members(&tx, ProjectId(project.0.0)).await?;
+        Ok(WithEtag::new(EntityTag(members.version), known.0, || members.into()))
     }
 
     /// Replace the members of a project
@@ -87,14 +87,17 @@ impl ProjectMembersApi {
         let tx = self.0.db.begin(org.0).await?;
         let wanted = missing_first(wanted.body(), projects::exists(&tx, id)).await?;
         let members = wanted.members.into_iter().map(MemberId).collect();
-        let team = projects::set_team(&tx, id, members, &IfMatch::expected(expected.0)).await?;
+        let members = projects::set_members(&tx, id, members, &IfMatch::expected(expected.0)).await?;
         tx.commit().await?;
-        Ok(WithEtag::Present(EntityTag(team.version), team.into()))
+        Ok(WithEtag::Present(EntityTag(members.version), members.into()))
     }
 }
 
 impl From<ProjectMembers> for ProjectMemberList {
-    fn from(team: ProjectMembers) -> Self {
-        Self { members: team.members.into_iter().map(|member| member.0).collect(), version: team.version }
+    fn from(project: ProjectMembers) -> Self {
+        Self {
+            members: project.members.into_iter().map(|member| member.0).collect(),
+            version: project.version,
+        }
     }
 }

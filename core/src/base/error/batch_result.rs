@@ -40,10 +40,10 @@ mod tests {
     #[test]
     fn the_last_error_counts_when_nothing_was_done() {
         let mut batch = BatchResult::default();
-        assert!(batch.add(Err(Error::Broken("first"))).is_some());
-        assert!(batch.add(Err(Error::Broken("last"))).is_some());
+        assert!(batch.add(Err(Error::Internal("first"))).is_some());
+        assert!(batch.add(Err(Error::Internal("last"))).is_some());
         assert!(batch.add(Ok(0)).is_none());
-        assert!(matches!(batch.into_result(), Err(Error::Broken("last"))));
+        assert!(matches!(batch.into_result(), Err(Error::Internal("last"))));
         let mut batch = BatchResult::default();
         assert!(batch.add(Ok(2)).is_none() && batch.add(Err(Error::DatabaseUnreachable)).is_some());
         assert!(batch.add(Ok(3)).is_none());

@@ -250,7 +250,7 @@ pub enum Error {
     Misconfigured(&'static str),
     /// An invariant of the program was violated.
     #[error("{0}")]
-    Broken(&'static str),
+    Internal(&'static str),
 }
 
 /// A waiting time in words, rounded up to whole seconds as in `Retry-After`.
@@ -280,7 +280,7 @@ impl Error {
             Self::Unavailable { .. } | Self::DatabaseUnreachable | Self::NotReady(_) => {
                 ErrorCode::Unavailable
             }
-            Self::Storage(_) | Self::Misconfigured(_) | Self::Broken(_) => ErrorCode::InternalError,
+            Self::Storage(_) | Self::Misconfigured(_) | Self::Internal(_) => ErrorCode::InternalError,
         }
     }
 }

@@ -11,7 +11,7 @@ use sea_orm::{
     sea_query::{Expr, ExprTrait, JoinType, Query, SimpleExpr},
 };
 
-use password::Verdict;
+use password::PasswordMatch;
 pub use password::{
     Passwords, check_imported_hash, length, min_length, refuse_weak, set_hash_memory, set_min_length,
 };
@@ -143,7 +143,7 @@ pub(crate) async fn verify(
         return Err(ErrorCode::InactiveUser.refuse());
     }
     attempt.record_success().await;
-    if let Verdict::Outdated { renewed } = verdict
+    if let PasswordMatch::Outdated { renewed } = verdict
         && let Err(error) = replace_hash(db, user, &stored, renewed).await
     {
         // The login succeeds all the same; the next login tries again.

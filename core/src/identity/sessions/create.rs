@@ -17,7 +17,7 @@ use crate::{
         users::{self, User},
     },
     storage::{
-        audit::{Action, Details},
+        audit::{Action, EventDetails},
         db::GlobalTx,
         outbox::Job,
     },
@@ -98,7 +98,7 @@ pub async fn create(
             updated_at: Set(now),
         })
         .await?;
-    let details = Details::created(json!({ "amr": session.amr }));
+    let details = EventDetails::created(json!({ "amr": session.amr }));
     let platform = record_event(tx, Action::SessionCreated, std::slice::from_ref(&session), &details).await?;
     if is_new {
         platform.enqueue(&Job::SendNewDevice { user: user.id, session: session.id }).await?;

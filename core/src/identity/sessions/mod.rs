@@ -43,7 +43,7 @@ use crate::{
     identity::users::{self, User},
     runtime::config::Config,
     storage::{
-        audit::{Action, Details},
+        audit::{Action, EventDetails},
         db::{Db, GlobalTable, GlobalTx, OrgTx, Unscoped},
     },
 };
@@ -198,7 +198,7 @@ async fn end(
         ..Default::default()
     };
     let ended = tx.update_where(row, condition).await?;
-    let details = Details::changed(json!({}), json!({ "reason": reason }));
+    let details = EventDetails::changed(json!({}), json!({ "reason": reason }));
     Ok((ended.len(), record_event(tx, action, &ended, &details).await?))
 }
 
@@ -207,7 +207,7 @@ async fn record_event(
     tx: &GlobalTx,
     action: Action,
     sessions: &[Session],
-    details: &Details,
+    details: &EventDetails,
 ) -> Result<OrgTx<Platform>> {
     let platform = tx.platform().await?;
     platform.record_all(action, sessions.iter().map(|session| session.id), details).await?;

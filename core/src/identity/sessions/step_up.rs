@@ -14,7 +14,7 @@ use crate::{
         users::{self, User},
     },
     storage::{
-        audit::{Action, Details},
+        audit::{Action, EventDetails},
         db::{Db, GlobalTx},
     },
 };
@@ -53,6 +53,6 @@ pub async fn reauthenticate(
         ..Default::default()
     };
     let session = tx.update(row).await?;
-    let details = Details::changed(json!({}), json!({ "amr": session.amr }));
+    let details = EventDetails::changed(json!({}), json!({ "amr": session.amr }));
     record_event(tx, Action::SessionReauthenticated, &[session], &details).await.map(drop)
 }

@@ -12,8 +12,8 @@ use crate::{
         text::{Locale, Name, TimeZone, Username},
     },
     storage::{
-        audit::{Action, Details},
-        db::{Expected, GlobalTx},
+        audit::{Action, EventDetails},
+        db::{ExpectedVersion, GlobalTx},
     },
 };
 
@@ -121,8 +121,8 @@ pub(crate) async fn update(
     tx: &GlobalTx,
     user: UserId,
     changes: ProfileChanges,
-    expected: &Expected,
-) -> Result<(User, Option<(Action, Details)>)> {
+    expected: &ExpectedVersion,
+) -> Result<(User, Option<(Action, EventDetails)>)> {
     let before = super::lock(tx, user).await?;
     expected.check(&before.version)?;
     let mut after = before.clone();
@@ -138,7 +138,7 @@ pub(crate) async fn update(
 ///
 /// # Errors
 /// `EMAIL_TAKEN`, `USERNAME_TAKEN`.
-pub(crate) async fn store(tx: &GlobalTx, before: &User, after: User) -> Result<Option<(User, Details)>> {
+pub(crate) async fn store(tx: &GlobalTx, before: &User, after: User) -> Result<Option<(User, EventDetails)>> {
     if after == *before {
         return Ok(None);
     }
@@ -173,5 +173,5 @@ pub(crate) async fn store(tx: &GlobalTx, before: &User, after: User) -> Result<O
     if !renamed.is_empty() {
         after_facts["renamed"] = json!(renamed);
     }
-    Ok(Some((after, Details::changed(facts(before), after_facts))))
+    Ok(Some((after, EventDetails::changed(facts(before), after_facts))))
 }

@@ -18,8 +18,8 @@ use crate::{
         users::{self, EmailState, NewUser, ProfileChanges, User, UserFilter, UserKey},
     },
     storage::{
-        audit::{Action, Details},
-        db::{Db, Expected, GlobalTx},
+        audit::{Action, EventDetails},
+        db::{Db, ExpectedVersion, GlobalTx},
     },
     tenancy::members,
 };
@@ -51,7 +51,7 @@ pub async fn create(
     credentials::create(tx, user.id, secret_hash).await?;
     let mut facts = users::facts(&user);
     facts["password_imported"] = json!(new.is_imported);
-    record(tx, Action::UserCreated, user.id, Details::created(facts)).await?;
+    record(tx, Action::UserCreated, user.id, EventDetails::created(facts)).await?;
     if with_organization && !new.is_superuser {
         user.default_organization_id = Some(create_personal_organization(tx, &user).await?.id);
     }
@@ -98,7 +98,7 @@ pub async fn change(
     tx: &GlobalTx,
     user: UserId,
     changes: AccountChanges,
-    expected: &Expected,
+    expected: &ExpectedVersion,
 ) -> Result<User> {
     let (before, is_last_superuser) = match changes.is_superuser {
         Some(false) => users::lock_with_superusers(tx, user).await?,
@@ -164,7 +164,7 @@ pub async fn activate(tx: &GlobalTx, user: UserId) -> Result<User> {
     // A session can have started while the account was being deactivated.
     sessions::revoke(tx, user, RevokeScope::All, "account-activated").await?;
     let after = users::set_active(tx, before.clone(), true).await?;
-    let details = Details::changed(users::facts(&before), users::facts(&after));
+    let details = EventDetails::changed(users::facts(&before), users::facts(&after));
     record(tx, Action::UserActivated, user, details).await?;
     Ok(after)
 }
@@ -182,7 +182,7 @@ pub async fn deactivate(tx: &GlobalTx, user: UserId) -> Result<User> {
     sessions::revoke(tx, user, RevokeScope::All, "account-deactivated").await?;
     one_time_tokens::revoke(tx, user, TokenPurpose::MAILED_TO_ACT).await?;
     let after = users::set_active(tx, before.clone(), false).await?;
-    let details = Details::changed(users::facts(&before), users::facts(&after));
+    let details = EventDetails::changed(users::facts(&before), users::facts(&after));
     record(tx, Action::UserDeactivated, user, details).await?;
     Ok(after)
 }

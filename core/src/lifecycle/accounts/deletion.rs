@@ -11,7 +11,7 @@ use crate::{
         users::{self, User},
     },
     storage::{
-        audit::{Action, Details},
+        audit::{Action, EventDetails},
         db::GlobalTx,
         outbox::Job,
     },
@@ -44,7 +44,7 @@ pub async fn remove(tx: &GlobalTx, user: UserId, grace: TimeDelta) -> Result<()>
         close(tx, org, purge_after).await?;
     }
     let platform = tx.platform().await?;
-    platform.record(Action::UserDeleted, user.id, Details::removed(users::facts(&user))).await?;
+    platform.record(Action::UserDeleted, user.id, EventDetails::removed(users::facts(&user))).await?;
     platform.enqueue(&Job::SendAccountDeleted { user: user.id }).await?;
     Ok(())
 }
@@ -94,6 +94,6 @@ pub async fn restore(tx: &GlobalTx, user: UserId) -> Result<User> {
         let organization = organizations::lock_deleted(&scope).await?;
         organizations::restore(&scope, organization).await?;
     }
-    super::record(tx, Action::UserRestored, user.id, Details::created(users::facts(&user))).await?;
+    super::record(tx, Action::UserRestored, user.id, EventDetails::created(users::facts(&user))).await?;
     Ok(user)
 }

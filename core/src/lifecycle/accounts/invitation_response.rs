@@ -17,7 +17,7 @@ use crate::{
         users::{self, EmailState, NewUser, User},
     },
     storage::{
-        audit::{Action, Details},
+        audit::{Action, EventDetails},
         db::{GlobalTx, OrgTx},
         outbox::Job,
     },
@@ -149,7 +149,7 @@ async fn open_account(
     let user = users::create(tx, new, false, EmailState::Verified).await?;
     credentials::create(tx, user.id, secret_hash).await?;
     set_actor(tx, &user);
-    record(tx, Action::UserRegistered, user.id, Details::created(users::facts(&user))).await?;
+    record(tx, Action::UserRegistered, user.id, EventDetails::created(users::facts(&user))).await?;
     tx.platform().await?.enqueue(&Job::SendWelcome { user: user.id }).await?;
     Ok(user)
 }
@@ -168,7 +168,7 @@ async fn claim_account(
     sessions::revoke(tx, user.id, RevokeScope::All, "mailbox proved by an invitation").await?;
     let user = users::set_verified_email(tx, user, email).await?;
     let facts = |is_verified: bool| json!({ "email_verified": is_verified });
-    record(tx, Action::UserPasswordReset, user.id, Details::changed(facts(false), facts(true))).await?;
+    record(tx, Action::UserPasswordReset, user.id, EventDetails::changed(facts(false), facts(true))).await?;
     let platform = tx.platform().await?;
     platform.enqueue(&Job::SendPasswordChanged { user: user.id }).await?;
     platform.enqueue(&Job::SendWelcome { user: user.id }).await?;

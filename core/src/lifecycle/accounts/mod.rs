@@ -32,7 +32,7 @@ use crate::{
         users::{self, EmailState, NewUser, User},
     },
     storage::{
-        audit::{Action, Details},
+        audit::{Action, EventDetails},
         db::GlobalTx,
         outbox::Job,
     },
@@ -73,7 +73,7 @@ pub async fn register(
     };
     tx.set_actor(Actor::User(user.id), Some(&user.email));
     let platform = tx.platform().await?;
-    platform.record(Action::UserRegistered, user.id, Details::created(users::facts(&user))).await?;
+    platform.record(Action::UserRegistered, user.id, EventDetails::created(users::facts(&user))).await?;
     platform.enqueue(&first_email).await?;
     if with_organization {
         // Not stored: without an explicit default, it is the organization that the user joined first.
@@ -130,7 +130,7 @@ pub async fn ensure_superuser(tx: &GlobalTx, email: EmailAddress, secret_hash: S
         }
     };
     let platform = tx.platform().await?;
-    platform.record(action, user.id, Details::created(users::facts(&user))).await?;
+    platform.record(action, user.id, EventDetails::created(users::facts(&user))).await?;
     Ok(true)
 }
 
@@ -188,7 +188,7 @@ pub async fn join(tx: &GlobalTx, org: OrgId, user: UserId, role: BuiltinRole) ->
 }
 
 /// Records an event of an account in the log of the platform, because accounts belong to no organization.
-async fn record(tx: &GlobalTx, action: Action, user: UserId, details: Details) -> Result<()> {
+async fn record(tx: &GlobalTx, action: Action, user: UserId, details: EventDetails) -> Result<()> {
     let platform = tx.platform().await?;
     platform.record(action, user, details).await
 }

@@ -12,7 +12,7 @@ use crate::{
         users::{self, User},
     },
     storage::{
-        audit::{Action, Details},
+        audit::{Action, EventDetails},
         db::GlobalTx,
         outbox::Job,
     },
@@ -42,7 +42,7 @@ pub async fn change_password(
     // Somebody who knew the old password may have requested them.
     one_time_tokens::revoke(tx, user, &[TokenPurpose::Reset, TokenPurpose::Email]).await?;
     let platform = tx.platform().await?;
-    let details = Details::created(json!({ "kind": "password" }));
+    let details = EventDetails::created(json!({ "kind": "password" }));
     platform.record(Action::UserPasswordChanged, user, details).await?;
     platform.enqueue(&Job::SendPasswordChanged { user }).await?;
     Ok(locked_user)

@@ -4,7 +4,7 @@ use crate::{
     Result,
     base::{error::FieldErrors, ids::UserId},
     identity::users::{self, ProfileChanges, User},
-    storage::db::{Db, Expected, GlobalTx},
+    storage::db::{Db, ExpectedVersion, GlobalTx},
     tenancy::members,
 };
 
@@ -26,7 +26,7 @@ pub async fn change_profile(
     tx: &GlobalTx,
     user: UserId,
     changes: ProfileChanges,
-    expected: &Expected,
+    expected: &ExpectedVersion,
 ) -> Result<User> {
     if let Some(Some(org)) = changes.default_organization
         && !members::belongs(tx, user, org).await?

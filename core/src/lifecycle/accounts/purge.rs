@@ -13,7 +13,7 @@ use crate::{
     },
     identity::{credentials, one_time_tokens, sessions, users},
     storage::{
-        audit::{self, Action, Details},
+        audit::{self, Action, EventDetails},
         db::{Db, OrgTx, TenantTable},
         emails, idempotency, outbox,
     },
@@ -57,7 +57,7 @@ purge_order! {
 /// Removes the organization permanently, with everything in it except its audit log.
 pub(crate) async fn erase(scope: &OrgTx<Platform>, kind: &str) -> Result<()> {
     empty(scope).await?;
-    let details = Details::removed(json!({ "kind": kind }));
+    let details = EventDetails::removed(json!({ "kind": kind }));
     scope.record(Action::OrganizationPurged, scope.org(), details).await
 }
 
@@ -113,7 +113,7 @@ async fn purge_account(db: &Db, user: UserId) -> Result<()> {
     platform.delete::<idempotency::Entity>(stored_responses).await?;
     let deliveries = emails::Column::To.is_in([before.email, before.email_canonical]);
     platform.delete::<emails::Entity>(deliveries).await?;
-    platform.record(Action::UserPurged, user, Details::removed(json!({}))).await?;
+    platform.record(Action::UserPurged, user, EventDetails::removed(json!({}))).await?;
     drop(platform);
     audit::erase(&tx, user).await?;
     tx.commit().await

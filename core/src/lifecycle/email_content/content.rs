@@ -75,7 +75,7 @@ impl Template {
 }
 
 /// The result of composing an e-mail.
-pub enum Composed {
+pub enum Composition {
     /// The e-mail to send.
     Send(EmailContent),
     /// The e-mail is no longer needed, now or later.

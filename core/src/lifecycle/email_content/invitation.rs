@@ -2,7 +2,7 @@
 
 use sea_orm::{ColumnTrait, sea_query::ExprTrait};
 
-use super::{Composed, Composer, EmailContent, InvitationNames, Link, ascii_address, name, skip_missing};
+use super::{Composer, Composition, EmailContent, InvitationNames, Link, ascii_address, name, skip_missing};
 use crate::{
     Result,
     base::ids::OneTimeTokenId,
@@ -16,7 +16,7 @@ use crate::{
 impl Composer<'_> {
     /// Composes the e-mail while the invitation is pending, in the language of the recipient's account, or else of the
     /// inviter.
-    pub(super) async fn about_invitation(&self, token: OneTimeTokenId) -> Result<Composed> {
+    pub(super) async fn about_invitation(&self, token: OneTimeTokenId) -> Result<Composition> {
         let token = one_time_tokens::Column::Id.eq(token);
         let Some(token) = self.one::<OneTimeToken>(one_time_tokens::Entity, token).await? else {
             return Ok(skip_missing());
@@ -25,7 +25,7 @@ impl Composer<'_> {
         let subject = invitations::Column::Id.eq(token.subject_id);
         let found: Option<invitations::Invitation> = self.one(invitations::Entity, subject).await?;
         let view = invitations::with_details(&self.tx, found.into_iter().collect()).await?;
-        let skip = |reason| Ok(Composed::Skip { to: to.clone(), reason });
+        let skip = |reason| Ok(Composition::Skip { to: to.clone(), reason });
         let Some(view) = view.into_iter().next() else {
             return skip("the organization was deleted");
         };
@@ -42,7 +42,7 @@ impl Composer<'_> {
             self.one(users::Entity, is_recipient.and(users::Column::DeletedAt.is_null())).await?;
         let recipient = recipient.filter(|recipient| recipient.email_verified_at.is_some());
         let lifetime = (token.expires_at - token.created_at).to_std().unwrap_or_default();
-        Ok(Composed::Send(EmailContent {
+        Ok(Composition::Send(EmailContent {
             to,
             template: self.template,
             locale: recipient.as_ref().unwrap_or(&view.inviter).locale.clone(),

@@ -12,7 +12,7 @@ use sea_orm::{
     sea_query::{Asterisk, Query, SimpleExpr},
 };
 
-pub use content::{Composed, EmailContent, EmailDevice, InvitationNames, Link, Template};
+pub use content::{Composition, EmailContent, EmailDevice, InvitationNames, Link, Template};
 
 use crate::{
     Result,
@@ -38,7 +38,7 @@ const LONGEST: usize = 80;
 ///
 /// # Errors
 /// Errors of the database. The job must then be retried.
-pub async fn compose(db: &Db, mail: &EmailTokens, public_url: &str, job: &Job) -> Result<Composed> {
+pub async fn compose(db: &Db, mail: &EmailTokens, public_url: &str, job: &Job) -> Result<Composition> {
     #[expect(
         clippy::disallowed_methods,
         reason = "users, sessions and links belong to no organization, and recipients of invitations are in none"
@@ -84,7 +84,7 @@ struct Composer<'a> {
 }
 
 impl Composer<'_> {
-    async fn to_active(&self, user: UserId) -> Result<Composed> {
+    async fn to_active(&self, user: UserId) -> Result<Composition> {
         self.to(user, |user| match user.can_log_in() {
             true => None,
             false => Some("the account was deleted or deactivated"),
@@ -92,21 +92,21 @@ impl Composer<'_> {
         .await
     }
 
-    async fn to_not_deleted(&self, user: UserId) -> Result<Composed> {
+    async fn to_not_deleted(&self, user: UserId) -> Result<Composition> {
         self.to(user, |user| (!user.is_not_deleted()).then_some("the account was deleted")).await
     }
 
     /// An e-mail to a user, unless `skip_reason` returns a reason not to send it.
-    async fn to(&self, user: UserId, skip_reason: fn(&User) -> Option<&'static str>) -> Result<Composed> {
+    async fn to(&self, user: UserId, skip_reason: fn(&User) -> Option<&'static str>) -> Result<Composition> {
         let Some(user) = self.user(user).await? else { return Ok(skip_missing()) };
         Ok(match skip_reason(&user) {
             Some(reason) => skip(&user, reason),
-            None => Composed::Send(self.content(&user)),
+            None => Composition::Send(self.content(&user)),
         })
     }
 
     /// An e-mail about a login. It is sent after the session ends, but not after its row is deleted.
-    async fn about_login(&self, user: UserId, session: SessionId) -> Result<Composed> {
+    async fn about_login(&self, user: UserId, session: SessionId) -> Result<Composition> {
         let Some(user) = self.user(user).await? else { return Ok(skip_missing()) };
         if !user.is_not_deleted() {
             return Ok(skip(&user, "the account was deleted"));
@@ -116,18 +116,18 @@ impl Composer<'_> {
         let name = session.device_name.or(session.user_agent);
         let name = name.map(|name| without_links(&name.chars().take(LONGEST).collect::<String>()));
         let device = Some(EmailDevice { name, ip: session.ip, at: session.auth_time });
-        Ok(Composed::Send(EmailContent { device, ..self.content(&user) }))
+        Ok(Composition::Send(EmailContent { device, ..self.content(&user) }))
     }
 
-    async fn to_deleted(&self, user: UserId) -> Result<Composed> {
+    async fn to_deleted(&self, user: UserId) -> Result<Composition> {
         let Some(user) = self.user(user).await? else { return Ok(skip_missing()) };
         Ok(match user.is_not_deleted() {
             true => skip(&user, "the account was restored"),
-            false => Composed::Send(EmailContent { until: user.purge_after, ..self.content(&user) }),
+            false => Composition::Send(EmailContent { until: user.purge_after, ..self.content(&user) }),
         })
     }
 
-    async fn with_link(&self, token: OneTimeTokenId, is_for: fn(&User) -> bool) -> Result<Composed> {
+    async fn with_link(&self, token: OneTimeTokenId, is_for: fn(&User) -> bool) -> Result<Composition> {
         let token = one_time_tokens::Column::Id.eq(token);
         let Some(token) = self.one::<OneTimeToken>(one_time_tokens::Entity, token).await? else {
             return Ok(skip_missing());
@@ -143,17 +143,17 @@ impl Composer<'_> {
             Some(user) if is_for(user) => {
                 let Some(url) = self.mail.link(self.public_url, &token) else {
                     let reason = "its link was created with another INSULA_SECRET_KEY";
-                    return Ok(Composed::Skip { to, reason });
+                    return Ok(Composition::Skip { to, reason });
                 };
                 let lifetime = (token.expires_at - token.created_at).to_std().unwrap_or_default();
                 let link = Some(Link { url, lifetime, expires_at: token.expires_at });
                 // A new e-mail address is unverified until its link is followed.
                 let name = self.content(user).name.filter(|_| token.email_canonical == user.email_canonical);
-                return Ok(Composed::Send(EmailContent { to, link, name, ..self.content(user) }));
+                return Ok(Composition::Send(EmailContent { to, link, name, ..self.content(user) }));
             }
             _ => "the account was deleted or deactivated",
         };
-        Ok(Composed::Skip { to, reason })
+        Ok(Composition::Skip { to, reason })
     }
 
     fn content(&self, user: &User) -> EmailContent {
@@ -187,12 +187,12 @@ impl Composer<'_> {
 }
 
 /// No recipient is left.
-const fn skip_missing() -> Composed {
-    Composed::Skip { to: String::new(), reason: "the object of this e-mail no longer exists" }
+const fn skip_missing() -> Composition {
+    Composition::Skip { to: String::new(), reason: "the object of this e-mail no longer exists" }
 }
 
-fn skip(user: &User, reason: &'static str) -> Composed {
-    Composed::Skip { to: ascii_address(&user.email, &user.email_canonical), reason }
+fn skip(user: &User, reason: &'static str) -> Composition {
+    Composition::Skip { to: ascii_address(&user.email, &user.email_canonical), reason }
 }
 
 /// The name that the user chose; never a part of the e-mail address.

@@ -93,22 +93,22 @@ impl Ada {
         session.id
     }
 
-    async fn compose(&self, job: &Job) -> Composed {
+    async fn compose(&self, job: &Job) -> Composition {
         compose(self.db(), &self.mail, URL, job).await.unwrap()
     }
 
     async fn content(&self, job: &Job) -> EmailContent {
         match self.compose(job).await {
-            Composed::Send(content) => content,
-            Composed::Skip { reason, .. } => panic!("{job:?} is not sent: {reason}"),
+            Composition::Send(content) => content,
+            Composition::Skip { reason, .. } => panic!("{job:?} is not sent: {reason}"),
         }
     }
 
     /// The e-mail address, and the reason not to send.
     async fn skip_reason(&self, job: &Job) -> (String, &'static str) {
         match self.compose(job).await {
-            Composed::Send(_) => panic!("{job:?} is sent"),
-            Composed::Skip { to, reason } => (to, reason),
+            Composition::Send(_) => panic!("{job:?} is sent"),
+            Composition::Skip { to, reason } => (to, reason),
         }
     }
 
@@ -152,10 +152,14 @@ async fn a_link_is_sent_while_it_is_valid() {
         assert_eq!(content.name.as_deref(), Some("Ada"));
 
         let other_key = compose(ada.db(), &mail_of("x"), URL, &job).await.unwrap();
-        assert!(matches!(other_key, Composed::Skip { reason, .. } if reason.contains("INSULA_SECRET_KEY")));
+        assert!(
+            matches!(other_key, Composition::Skip { reason, .. } if reason.contains("INSULA_SECRET_KEY"))
+        );
         let later = ada.sandbox.at(Clock::Fixed(Clock::System.now() + TimeDelta::days(2)));
         let late = compose(&later.db, &ada.mail, URL, &job).await.unwrap();
-        assert!(matches!(late, Composed::Skip { reason, to } if reason.contains("expired") && to == ADDRESS));
+        assert!(
+            matches!(late, Composition::Skip { reason, to } if reason.contains("expired") && to == ADDRESS)
+        );
         // A newer token replaces it.
         ada.link(purpose, "Ada@Bücher.example").await;
         assert!(ada.skip_reason(&job).await.1.contains("replaced"));
@@ -256,15 +260,15 @@ async fn an_invitation_is_sent_while_it_can_be_accepted() {
     let tenant = sandbox.tenant("acme").await;
     let write = async |job: &Job| compose(&sandbox.db, &mail, URL, job).await.unwrap();
     let skip_reason = async |job: &Job| match write(job).await {
-        Composed::Send(_) => panic!("{job:?} is sent"),
-        Composed::Skip { to, reason } => (to, reason),
+        Composition::Send(_) => panic!("{job:?} is sent"),
+        Composition::Skip { to, reason } => (to, reason),
     };
     let tx = sandbox.begin::<MembersInvite>(tenant).await;
     let new = NewInvitation { email: address("Eve@Bücher.example"), roles: vec!["viewer".into()] };
     let sent = invitations::invite(&tx, &mail, vec![new]).await.unwrap().remove(0).unwrap();
     tx.commit().await.unwrap();
     let first = invitation_jobs(&sandbox).await.remove(0);
-    let Composed::Send(content) = write(&first).await else { panic!("the invitation is pending") };
+    let Composition::Send(content) = write(&first).await else { panic!("the invitation is pending") };
     let (link, names) = (content.link.unwrap(), content.invitation.unwrap());
     assert!(link.url.expose().starts_with("https://insula.example/accept#token="), "{}", link.url.expose());
     assert_eq!((link.lifetime.as_secs(), content.to.as_str()), (604_800, "Eve@xn--bcher-kva.example"));
@@ -275,12 +279,12 @@ async fn an_invitation_is_sent_while_it_can_be_accepted() {
     tx.commit().await.unwrap();
     assert!(skip_reason(&first).await.1.contains("sent again"));
     let second = invitation_jobs(&sandbox).await.remove(1);
-    assert!(matches!(write(&second).await, Composed::Send(_)));
+    assert!(matches!(write(&second).await, Composition::Send(_)));
     let later = sandbox.at(Clock::Fixed(Clock::System.now() + TimeDelta::days(8)));
     let late = compose(&later.db, &mail, URL, &second).await.unwrap();
-    assert!(matches!(late, Composed::Skip { reason, .. } if reason.contains("expired")));
+    assert!(matches!(late, Composition::Skip { reason, .. } if reason.contains("expired")));
     let other_key = compose(&sandbox.db, &mail_of("x"), URL, &second).await.unwrap();
-    assert!(matches!(other_key, Composed::Skip { reason, .. } if reason.contains("INSULA_SECRET_KEY")));
+    assert!(matches!(other_key, Composition::Skip { reason, .. } if reason.contains("INSULA_SECRET_KEY")));
 
     let tx = sandbox.begin::<MembersInvite>(tenant).await;
     invitations::revoke(&tx, sent.invitation.id).await.unwrap();

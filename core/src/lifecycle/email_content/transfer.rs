@@ -5,7 +5,7 @@ use sea_orm::{
     sea_query::{Asterisk, Expr, ExprTrait, JoinType, Query},
 };
 
-use super::{Composed, Composer, EmailContent, InvitationNames, skip, skip_missing};
+use super::{Composer, Composition, EmailContent, InvitationNames, skip, skip_missing};
 use crate::{
     Result,
     base::ids::{MemberId, OwnerTransferId},
@@ -20,7 +20,7 @@ use crate::{
 
 impl Composer<'_> {
     /// Composes the e-mail while the transfer is pending.
-    pub(super) async fn about_transfer(&self, transfer: OwnerTransferId) -> Result<Composed> {
+    pub(super) async fn about_transfer(&self, transfer: OwnerTransferId) -> Result<Composition> {
         let transfer = transfers::Column::Id.eq(transfer);
         let Some(transfer) = self.one::<Transfer>(transfers::Entity, transfer).await? else {
             return Ok(skip_missing());
@@ -48,7 +48,7 @@ impl Composer<'_> {
         }
         let invitation = InvitationNames::new(&organization.name, &from.display_name());
         let until = Some(transfer.expires_at);
-        Ok(Composed::Send(EmailContent {
+        Ok(Composition::Send(EmailContent {
             until,
             invitation: Some(Box::new(invitation)),
             ..self.content(&to)

@@ -13,7 +13,7 @@ use crate::{
     },
     lifecycle::accounts,
     storage::{
-        audit::{Action, Details},
+        audit::{Action, EventDetails},
         db::GlobalTx,
         outbox::Job,
     },
@@ -69,7 +69,7 @@ async fn apply_change(tx: &GlobalTx, user: User, email: EmailAddress) -> Result<
     let user = users::set_verified_email(tx, user, email).await?;
     // They were sent to the old e-mail address.
     one_time_tokens::revoke(tx, user.id, TokenPurpose::MAILED_TO_ACT).await?;
-    let details = Details::changed(json!({}), json!({ "version": user.version }));
+    let details = EventDetails::changed(json!({}), json!({ "version": user.version }));
     tx.platform().await?.record(Action::UserEmailChanged, user.id, details).await?;
     Ok(user)
 }
@@ -84,7 +84,7 @@ pub async fn undo(tx: &mut GlobalTx, mail: &EmailTokens, link: &OneTimeToken) ->
     let user = users::set_verified_email(tx, user, stored_email(&link.email)?).await?;
     one_time_tokens::revoke_later_undos(tx, user.id, link).await?;
     let reset = reset_access(tx, mail, &user, "address change undone").await?;
-    let details = Details::changed(json!({ "has_password": true }), json!({ "has_password": false }));
+    let details = EventDetails::changed(json!({ "has_password": true }), json!({ "has_password": false }));
     tx.platform().await?.record(Action::UserEmailChangeUndone, user.id, details).await?;
     Ok(LinkOutcome { user, reset: Some(reset) })
 }

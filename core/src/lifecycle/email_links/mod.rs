@@ -21,7 +21,7 @@ use crate::{
     },
     lifecycle::accounts,
     storage::{
-        audit::{Action, Details},
+        audit::{Action, EventDetails},
         db::GlobalTx,
         outbox::Job,
     },
@@ -114,7 +114,7 @@ pub async fn reset(
     };
     revoke_access(tx, &user, "password reset").await?;
     let platform = tx.platform().await?;
-    let details = Details::changed(
+    let details = EventDetails::changed(
         json!({ "email_verified": !is_first_verification }),
         json!({ "email_verified": true }),
     );
@@ -165,7 +165,7 @@ async fn reset_access(
     revoke_access(tx, user, reason).await?;
     let token =
         one_time_tokens::issue(tx, mail, TokenPurpose::Reset, user.id, &stored_email(&user.email)?).await?;
-    mail.token_for(&token).ok_or(Error::Broken("cannot decrypt a token that was just created"))
+    mail.token_for(&token).ok_or(Error::Internal("cannot decrypt a token that was just created"))
 }
 
 /// Ends all sessions, and all links except those that undo.
@@ -183,7 +183,7 @@ async fn verification(tx: &GlobalTx, mail: &EmailTokens, user: &User) -> Result<
 /// Records a request in the audit log and enqueues its e-mails.
 async fn record_and_enqueue(tx: &GlobalTx, action: Action, user: UserId, jobs: &[Job]) -> Result<()> {
     let platform = tx.platform().await?;
-    platform.record(action, user, Details::created(json!({}))).await?;
+    platform.record(action, user, EventDetails::created(json!({}))).await?;
     for job in jobs {
         platform.enqueue(job).await?;
     }
@@ -192,5 +192,5 @@ async fn record_and_enqueue(tx: &GlobalTx, action: Action, user: UserId, jobs: &
 
 /// Parses an e-mail address that was valid when it was stored.
 fn stored_email(stored: &str) -> Result<EmailAddress> {
-    EmailAddress::parse(stored).map_err(|_| Error::Broken("a stored e-mail address is invalid"))
+    EmailAddress::parse(stored).map_err(|_| Error::Internal("a stored e-mail address is invalid"))
 }

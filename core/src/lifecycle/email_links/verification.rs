@@ -16,7 +16,7 @@ use crate::{
         users::User,
     },
     storage::{
-        audit::{Action, Details},
+        audit::{Action, EventDetails},
         db::GlobalTx,
         outbox::Job,
     },
@@ -77,10 +77,10 @@ pub async fn verify(
     let platform = tx.platform().await?;
     let facts = |verified, has_password| json!({ "email_verified": verified, "has_password": has_password });
     let has_password = !matches!(outcome, PasswordOutcome::Without(_));
-    let details = Details::changed(facts(false, had_password), facts(true, has_password));
+    let details = EventDetails::changed(facts(false, had_password), facts(true, has_password));
     platform.record(Action::UserEmailVerified, user.id, details).await?;
     if matches!(outcome, PasswordOutcome::Replaced) && had_password {
-        let details = Details::created(json!({ "kind": "password" }));
+        let details = EventDetails::created(json!({ "kind": "password" }));
         platform.record(Action::UserPasswordChanged, user.id, details).await?;
     }
     platform.enqueue(&Job::SendWelcome { user: user.id }).await?;

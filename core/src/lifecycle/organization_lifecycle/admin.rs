@@ -10,7 +10,7 @@ use crate::{
     },
     identity::users,
     lifecycle::accounts,
-    storage::db::{Expected, GlobalTx, OrgTx},
+    storage::db::{ExpectedVersion, GlobalTx, OrgTx},
     tenancy::organizations::{self, NewOrganization, Organization, OrganizationChanges},
     work::time_entries,
 };
@@ -51,7 +51,7 @@ pub async fn change(
     tx: &GlobalTx,
     org: OrgId,
     changes: OrganizationChanges,
-    expected: &Expected,
+    expected: &ExpectedVersion,
 ) -> Result<Organization> {
     organizations::apply(&enter(tx, org).await?, changes, expected).await
 }
@@ -80,7 +80,7 @@ pub async fn resume(tx: &GlobalTx, org: OrgId) -> Result<Organization> {
 ///
 /// # Errors
 /// `NotFound`, and those of [`super::close`].
-pub async fn remove(tx: &GlobalTx, org: OrgId, expected: &Expected) -> Result<()> {
+pub async fn remove(tx: &GlobalTx, org: OrgId, expected: &ExpectedVersion) -> Result<()> {
     super::delete_organization(&enter(tx, org).await?, expected).await
 }
 

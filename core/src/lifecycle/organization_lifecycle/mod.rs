@@ -15,7 +15,7 @@ use crate::{
         error::ErrorCode,
         permissions::{OrganizationDelete, OrganizationRestore, WritePermission},
     },
-    storage::db::{Expected, OrgTx},
+    storage::db::{ExpectedVersion, OrgTx},
     tenancy::{
         members,
         organizations::{self, Organization},
@@ -30,7 +30,7 @@ const GRACE: TimeDelta = TimeDelta::days(30);
 ///
 /// # Errors
 /// `PERSONAL_ORGANIZATION`; `ORGANIZATION_DELETED`; `PRECONDITION_FAILED` when `expected` is not its version.
-pub async fn close(tx: &OrgTx<OrganizationDelete>, expected: &Expected) -> Result<()> {
+pub async fn close(tx: &OrgTx<OrganizationDelete>, expected: &ExpectedVersion) -> Result<()> {
     delete_organization(tx, expected).await
 }
 
@@ -43,7 +43,7 @@ pub async fn reopen(tx: &OrgTx<OrganizationRestore>) -> Result<Organization> {
     restore_organization(tx).await
 }
 
-async fn delete_organization<P: WritePermission>(tx: &OrgTx<P>, expected: &Expected) -> Result<()> {
+async fn delete_organization<P: WritePermission>(tx: &OrgTx<P>, expected: &ExpectedVersion) -> Result<()> {
     let before = organizations::lock(tx).await?;
     organizations::refuse_personal(&before)?;
     expected.check(&before.version)?;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Action, AuditOutcome, Details};
+use super::{Action, AuditOutcome, EventDetails};
 use crate::{Result, base::permissions::WritePermission, storage::db::OrgTx};
 
 impl<P: WritePermission> OrgTx<P> {
@@ -13,7 +13,7 @@ impl<P: WritePermission> OrgTx<P> {
     pub(crate) async fn record_each(
         &self,
         action: Action,
-        events: Vec<(impl fmt::Display + Send + Sync, Details)>,
+        events: Vec<(impl fmt::Display + Send + Sync, EventDetails)>,
     ) -> Result<()> {
         let events = events.iter().map(|(id, details)| (Some(id.to_string()), details)).collect();
         self.append(action, events, AuditOutcome::Success).await

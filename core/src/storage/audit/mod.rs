@@ -42,7 +42,7 @@ const SCHEMA_VERSION: i32 = 1;
 /// # Errors
 /// Only if a value has no JSON form.
 pub(crate) fn canonical(value: &impl Serialize) -> Result<String> {
-    serde_json_canonicalizer::to_string(value).map_err(|_| Error::Broken("an event is not JSON"))
+    serde_json_canonicalizer::to_string(value).map_err(|_| Error::Internal("an event is not JSON"))
 }
 
 macro_rules! actions { ($($name:ident = $text:literal;)+) => {
@@ -192,9 +192,9 @@ impl AuditOutcome {
 
 /// The changed facts of an event. Each resource lists its facts explicitly, so that they never contain a secret.
 #[derive(Clone, Debug)]
-pub struct Details(Value);
+pub struct EventDetails(Value);
 
-impl Details {
+impl EventDetails {
     /// The facts of a new object.
     pub fn created(after: Value) -> Self {
         Self(Value::Object(Map::from_iter([("after".to_owned(), after)])))
@@ -228,7 +228,7 @@ pub(crate) async fn record_in_own_tx(
     origin: &AuditOrigin,
     org: OrgId,
     action: Action,
-    details: Details,
+    details: EventDetails,
 ) -> Result<()> {
     let tx = db.begin_global(origin.clone()).await?;
     #[expect(clippy::disallowed_methods, reason = "only adds an event")]
@@ -247,7 +247,7 @@ impl<P: WritePermission> OrgTx<P> {
         &self,
         action: Action,
         resource_id: impl fmt::Display,
-        details: Details,
+        details: EventDetails,
     ) -> Result<()> {
         self.record_all(action, [resource_id], &details).await
     }
@@ -260,7 +260,7 @@ impl<P: WritePermission> OrgTx<P> {
         &self,
         action: Action,
         resource_ids: impl IntoIterator<Item = impl fmt::Display>,
-        details: &Details,
+        details: &EventDetails,
     ) -> Result<()> {
         let each = resource_ids.into_iter().map(|id| (Some(id.to_string()), details)).collect();
         self.append(action, each, AuditOutcome::Success).await
@@ -275,7 +275,7 @@ impl<P: WritePermission> OrgTx<P> {
         action: Action,
         resource_id: Option<String>,
         outcome: AuditOutcome,
-        details: &Details,
+        details: &EventDetails,
     ) -> Result<()> {
         self.append(action, vec![(resource_id, details)], outcome).await
     }
@@ -283,7 +283,7 @@ impl<P: WritePermission> OrgTx<P> {
     async fn append(
         &self,
         action: Action,
-        each: Vec<(Option<String>, &Details)>,
+        each: Vec<(Option<String>, &EventDetails)>,
         outcome: AuditOutcome,
     ) -> Result<()> {
         let (origin, now) = (self.origin(), self.now());
@@ -338,7 +338,8 @@ mod tests {
 
     #[test]
     fn details_contain_only_the_facts_that_differ() {
-        let details = Details::changed(json!({"name": "a", "code": "x"}), json!({"name": "b", "code": "x"}));
+        let details =
+            EventDetails::changed(json!({"name": "a", "code": "x"}), json!({"name": "b", "code": "x"}));
         assert_eq!(details.0, json!({"before": {"name": "a"}, "after": {"name": "b"}}));
     }
 }

@@ -17,7 +17,9 @@ use crate::{
         permissions::{AuditExport, Authorized, RequiredPermission},
     },
     storage::{
-        audit::{self, Action, Column, Details, Event, EventFilter, EventRecord, PersonalData, canonical},
+        audit::{
+            self, Action, Column, Event, EventDetails, EventFilter, EventRecord, PersonalData, canonical,
+        },
         db::{Db, OrgTx},
     },
 };
@@ -186,7 +188,7 @@ impl ExportedEvent {
 /// Database errors.
 pub async fn record_export(tx: &OrgTx<AuditExport>, format: &str, filter: &EventFilter) -> Result<()> {
     let facts = json!({ "format": format, "from": filter.from, "to": filter.to });
-    tx.record(Action::AuditExported, tx.org(), Details::created(facts)).await
+    tx.record(Action::AuditExported, tx.org(), EventDetails::created(facts)).await
 }
 
 /// A running export of a log, in batches. It contains what was sealed when it began.
@@ -207,7 +209,7 @@ impl<P: RequiredPermission> AuditLogExport<P> {
     /// Database errors; `Broken` if a signed statement of the log cannot be read.
     pub async fn begin(db: &Db, proof: &Authorized<P>, filter: EventFilter) -> Result<Self> {
         let claims = read::claims(db, proof).await?;
-        let claims = claims.map_err(|_| Error::Broken("cannot read a signed statement of an audit log"))?;
+        let claims = claims.map_err(|_| Error::Internal("cannot read a signed statement of an audit log"))?;
         let after = claims.pruned;
         let (db, proof) = (db.clone(), proof.duplicate());
         Ok(Self { db, proof, filter, claims, after, has_begun: false, has_ended: false })

@@ -17,7 +17,7 @@ use crate::{
         permissions::{AuditOrigin, Platform},
     },
     storage::{
-        audit::{self, Action, Column, Details},
+        audit::{self, Action, Column, EventDetails},
         db::{Db, OrgTx},
         signing_keys::KeyPair,
     },
@@ -78,7 +78,7 @@ async fn prune_batch(scope: &OrgTx<Platform>, key: &KeyPair, cutoff: DateTime<Ut
     let ids = ids.into_iter().map(|EventIdOnly { id }| id);
     scope.delete_in_chunks::<audit::PersonalEntity>(audit::PersonalColumn::Id, ids).await?;
     let pruned = scope.delete::<audit::Entity>(is_pruned()).await?;
-    let details = Details::removed(json!({ "events": pruned, "through_seq": last }));
+    let details = EventDetails::removed(json!({ "events": pruned, "through_seq": last }));
     scope.record(Action::AuditPruned, scope.org(), details).await?;
     Ok(pruned)
 }

@@ -178,7 +178,7 @@ async fn seal_batch(scope: &OrgTx<Platform>, key: &KeyPair) -> Result<u64> {
     let columns = [audit::Column::Seq, audit::Column::PrevHash, audit::Column::Hash];
     let sealed = scope.update_each::<audit::Entity>(&columns, rows).await?;
     if sealed != events.len() as u64 {
-        return Err(Error::Broken("an event was not there to be sealed"));
+        return Err(Error::Internal("an event was not there to be sealed"));
     }
     head.sealed_at = scope.now();
     let signed = statement_of(scope, &head, ChainStatementKind::Head).sign(key)?;

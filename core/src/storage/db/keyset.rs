@@ -112,21 +112,21 @@ fn position_of<E: EntityTrait>(row: &E::Model, key: E::Column) -> Result<CursorP
         Value::Int(Some(number)) => SortValue::Number(number.into()),
         Value::String(None) | Value::ChronoDateTimeUtc(None) => SortValue::Null,
         _ => {
-            return Err(Error::Broken(
+            return Err(Error::Internal(
                 "a list is sorted by a key that is neither text nor number nor instant",
             ));
         }
     };
     match row.get(id::<E>()?) {
         Value::Uuid(Some(id)) => Ok(CursorPosition { key, id }),
-        _ => Err(Error::Broken("an id is not a UUID")),
+        _ => Err(Error::Internal("an id is not a UUID")),
     }
 }
 
 /// The column of the id.
 fn id<E: EntityTrait>() -> Result<E::Column> {
     let key = E::PrimaryKey::iter().next().map(PrimaryKeyToColumn::into_column);
-    key.ok_or(Error::Broken("a table that is listed has no primary key"))
+    key.ok_or(Error::Internal("a table that is listed has no primary key"))
 }
 
 /// The SQL value; `None` for a row without a value.

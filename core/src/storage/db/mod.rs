@@ -44,7 +44,7 @@ use roles::KnownRoles;
 pub use scoped::ScopedQuery;
 use sea_orm::EntityTrait;
 use transaction::{DatabaseRole, OpenTransaction};
-pub use version::Expected;
+pub use version::ExpectedVersion;
 
 use crate::{
     Result,

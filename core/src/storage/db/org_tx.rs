@@ -232,7 +232,7 @@ impl<P: WritePermission> OrgTx<P> {
         A::Entity: TenantTable + EntityTrait<ActiveModel = A>,
     {
         let (org, id) = (<A::Entity as TenantTable>::ORG, <A::Entity as TenantTable>::ID);
-        let key = row.get(id).into_value().ok_or(Error::Broken("an update names no id"))?;
+        let key = row.get(id).into_value().ok_or(Error::Internal("an update names no id"))?;
         // The id and the organization of a row never change.
         row.not_set(id);
         row.not_set(org);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, sea_query::Expr};
 
 use super::{
-    Expected, OrgTx,
+    ExpectedVersion, OrgTx,
     test_db::{TestDb, TestTenant},
 };
 use crate::{
@@ -22,7 +22,7 @@ use crate::{
     },
     lifecycle::accounts,
     runtime::cluster::{InvalidatingCache, Invalidation},
-    storage::audit::{Action, Details},
+    storage::audit::{Action, EventDetails},
     work::projects::{
         self, ProjectKey,
         entity::{ActiveModel, Column, Entity},
@@ -81,7 +81,7 @@ async fn rows_of_other_organizations_are_not_found() {
     drop(tx);
 
     let tx = test_db.begin::<ProjectsUpdate>(ours).await;
-    let changed = projects::update(&tx, id, projects::ProjectChanges::default(), &Expected::Any).await;
+    let changed = projects::update(&tx, id, projects::ProjectChanges::default(), &ExpectedVersion::Any).await;
     assert!(matches!(changed, Err(Error::NotFound("project"))));
     let update = ActiveModel { id: Set(id), name: Set("stolen".into()), ..Default::default() };
     assert!(matches!(tx.update(update).await, Err(Error::NotFound("project"))));
@@ -112,7 +112,9 @@ async fn a_row_belongs_to_the_organization_of_the_scope() {
     };
     assert_eq!(tx.update(moved).await.unwrap().organization_id, ours.org);
     assert_eq!(tx.find::<Entity>().count().await.unwrap(), 2);
-    tx.record(Action::ProjectCreated, inserted.id, Details::created(serde_json::json!({}))).await.unwrap();
+    tx.record(Action::ProjectCreated, inserted.id, EventDetails::created(serde_json::json!({})))
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
     assert_eq!(test_db.begin::<ProjectsRead>(theirs).await.find::<Entity>().count().await.unwrap(), 0);
 }
@@ -152,7 +154,7 @@ async fn pages_contain_every_row_once_in_both_directions() {
     let rows =
         (0..25).map(|n| ActiveModel { name: Set("same".into()), ..row(&tx, &format!("p{n}")) }).collect();
     tx.insert_many(rows).await.unwrap();
-    tx.record(Action::ProjectCreated, "many", Details::created(serde_json::json!({}))).await.unwrap();
+    tx.record(Action::ProjectCreated, "many", EventDetails::created(serde_json::json!({}))).await.unwrap();
     tx.commit().await.unwrap();
     for key in [ProjectKey::CreatedAt, ProjectKey::Name, ProjectKey::Code] {
         let mut walks = Vec::new();
@@ -183,7 +185,7 @@ async fn deleted_rows_are_hidden_and_can_be_restored() {
     let id = project(&test_db, ours, "X", |project| project.id).await;
     let tx = test_db.begin::<ProjectsDelete>(ours).await;
     assert!(matches!(projects::restore(&tx, id).await, Err(Error::NotFound("project"))));
-    projects::delete(&tx, id, &Expected::OneOf(vec![1])).await.unwrap();
+    projects::delete(&tx, id, &ExpectedVersion::OneOf(vec![1])).await.unwrap();
     assert_eq!(tx.find::<Entity>().count().await.unwrap(), 0);
     assert_eq!(tx.find_deleted::<Entity>().count().await.unwrap(), 1);
     assert!(tx.require_existing::<Entity>("project_id", id).await.is_err());
@@ -194,7 +196,7 @@ async fn deleted_rows_are_hidden_and_can_be_restored() {
     assert_eq!(projects::restore(&tx, id).await.unwrap_err().code(), ErrorCode::ProjectCodeTaken);
     drop(tx);
     let tx = test_db.begin::<ProjectsDelete>(ours).await;
-    projects::delete(&tx, other, &Expected::Any).await.unwrap();
+    projects::delete(&tx, other, &ExpectedVersion::Any).await.unwrap();
     assert_eq!(projects::restore(&tx, id).await.unwrap().version, 3);
     tx.commit().await.unwrap();
 }
@@ -205,7 +207,7 @@ async fn a_change_without_an_event_is_not_committed_in_debug_builds() {
     let ours = test_db.tenant("ours").await;
     let tx = test_db.begin::<ProjectsCreate>(ours).await;
     tx.insert(row(&tx, "A")).await.unwrap();
-    assert!(matches!(tx.commit().await, Err(Error::Broken(_))));
+    assert!(matches!(tx.commit().await, Err(Error::Internal(_))));
     // A transaction without writes needs no event.
     test_db.begin::<ProjectsUpdate>(ours).await.commit().await.unwrap();
     assert_eq!(test_db.begin::<ProjectsRead>(ours).await.find::<Entity>().count().await.unwrap(), 0);
@@ -222,7 +224,7 @@ async fn a_commit_fails_while_a_scope_is_in_use() {
     let tx = test_db.db.begin_global(AuditOrigin::SYSTEM).await.unwrap();
     let platform = tx.platform().await.unwrap();
     // The scope is still in use.
-    assert!(matches!(tx.commit().await, Err(Error::Broken(_))));
+    assert!(matches!(tx.commit().await, Err(Error::Internal(_))));
     drop(platform);
 }
 

@@ -256,7 +256,7 @@ impl OpenTransaction {
     /// Commits. In debug builds, it refuses changes without an audit event.
     pub(super) async fn commit(self: Arc<Self>) -> Result<()> {
         if cfg!(debug_assertions) && self.writes.load(Relaxed) > 0 && self.events.load(Relaxed) == 0 {
-            return Err(Error::Broken("a change was about to be committed without an audit event"));
+            return Err(Error::Internal("a change was about to be committed without an audit event"));
         }
         self.commit_unaudited().await
     }
@@ -264,7 +264,7 @@ impl OpenTransaction {
     pub(super) async fn commit_unaudited(self: Arc<Self>) -> Result<()> {
         let open = Arc::into_inner(self);
         let Self { transaction, mut effects, writes, .. } =
-            open.ok_or(Error::Broken("a transaction was committed while a scope on it was still in use"))?;
+            open.ok_or(Error::Internal("a transaction was committed while a scope on it was still in use"))?;
         // Effects are published after the commit, and also if it fails or is interrupted, because its outcome is then
         // unknown.
         effects.are_due = true;

@@ -4,14 +4,14 @@ use crate::{Result, base::error::ErrorCode};
 
 /// The version that the caller expects (`If-Match`, RFC 9110 §13.1.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Expected<V = i64> {
+pub enum ExpectedVersion<V = i64> {
     /// Any version.
     Any,
     /// One of these versions. The list is empty if no version of the caller can exist.
     OneOf(Vec<V>),
 }
 
-impl<V: PartialEq> Expected<V> {
+impl<V: PartialEq> ExpectedVersion<V> {
     /// Refuses a change of an outdated version. Call it when the row is locked.
     ///
     /// # Errors
@@ -32,10 +32,13 @@ mod tests {
 
     #[test]
     fn the_current_version_must_be_expected() {
-        assert!(Expected::Any.check(&7).is_ok());
-        assert!(Expected::OneOf(vec![2, 7]).check(&7).is_ok());
+        assert!(ExpectedVersion::Any.check(&7).is_ok());
+        assert!(ExpectedVersion::OneOf(vec![2, 7]).check(&7).is_ok());
         for others in [vec![], vec![2], vec![0, 70]] {
-            assert_eq!(Expected::OneOf(others).check(&7).unwrap_err().code(), ErrorCode::PreconditionFailed);
+            assert_eq!(
+                ExpectedVersion::OneOf(others).check(&7).unwrap_err().code(),
+                ErrorCode::PreconditionFailed
+            );
         }
     }
 }

@@ -241,7 +241,7 @@ impl TryFrom<entity::Model> for StoredResponse {
     fn try_from(row: entity::Model) -> Result<Self> {
         let status = row.status.and_then(|status| u16::try_from(status).ok());
         let (Some(status), Some(body)) = (status, row.body) else {
-            return Err(Error::Broken("an idempotency key was committed without a response"));
+            return Err(Error::Internal("an idempotency key was committed without a response"));
         };
         Ok(Self { status, location: row.location, etag: row.etag, body })
     }

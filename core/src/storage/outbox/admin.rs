@@ -21,7 +21,7 @@ use crate::{
         permissions::Platform,
     },
     storage::{
-        audit::{Action, Details},
+        audit::{Action, EventDetails},
         db::{Db, GlobalTx, OrgTx, SortKey, TenantTable},
     },
 };
@@ -121,7 +121,7 @@ pub(super) async fn retry_now(scope: &OrgTx<Platform>, job: OutboxJob) -> Result
         ..Default::default()
     };
     let after = scope.update(row).await?;
-    scope.record(Action::JobRetried, job.id, Details::changed(facts(&job), facts(&after))).await?;
+    scope.record(Action::JobRetried, job.id, EventDetails::changed(facts(&job), facts(&after))).await?;
     scope.job_ref(job.id);
     Ok(after)
 }
@@ -150,7 +150,7 @@ pub async fn cancel(tx: &GlobalTx, id: JobId) -> Result<OutboxJob> {
         ..Default::default()
     };
     let after = scope.update(row).await?;
-    scope.record(Action::JobCancelled, id, Details::changed(facts(&job), facts(&after))).await?;
+    scope.record(Action::JobCancelled, id, EventDetails::changed(facts(&job), facts(&after))).await?;
     Ok(after)
 }
 
@@ -165,7 +165,7 @@ pub async fn delete(tx: &GlobalTx, id: JobId) -> Result<()> {
         return Err(ErrorCode::JobPending.refuse());
     }
     scope.delete::<Entity>(Column::Id.eq(id)).await?;
-    scope.record(Action::JobDeleted, id, Details::removed(facts(&job))).await
+    scope.record(Action::JobDeleted, id, EventDetails::removed(facts(&job))).await
 }
 
 /// The job, locked against workers until the transaction ends.

@@ -46,7 +46,7 @@ pub struct ClaimedJob {
 
 impl ClaimedJob {
     /// Did the lease expire so often that the job must not be tried again?
-    pub fn is_harmful(&self) -> bool {
+    pub fn must_not_retry(&self) -> bool {
         self.lease_expirations >= MAX_LEASE_EXPIRATIONS
     }
 }

@@ -163,7 +163,7 @@ impl<P: WritePermission> OrgTx<P> {
     pub async fn enqueue(&self, job: &Job) -> Result<JobId> {
         let serialized = serde_json::to_value(job).ok();
         let payload = serialized.map(|job| job["payload"].to_string());
-        let payload = payload.ok_or(Error::Broken("a job cannot be serialized"))?;
+        let payload = payload.ok_or(Error::Internal("a job cannot be serialized"))?;
         Ok(self.add(job.queue().as_str().to_owned(), job.kind().to_owned(), payload).await?.id)
     }
 

@@ -19,7 +19,7 @@ use crate::{
     Error, Result,
     base::ids::QueueId,
     storage::{
-        audit::{Action, Details},
+        audit::{Action, EventDetails},
         db::{Db, GlobalTable, GlobalTx},
     },
 };
@@ -157,7 +157,7 @@ async fn change(
     tx.update(row).await?;
     let action = if paused_at.is_some() { Action::QueuePaused } else { Action::QueueResumed };
     let facts = |is_paused: bool| json!({ "is_paused": is_paused });
-    let details = Details::changed(facts(before.paused_at.is_some()), facts(paused_at.is_some()));
+    let details = EventDetails::changed(facts(before.paused_at.is_some()), facts(paused_at.is_some()));
     // A queue belongs to all organizations, so the event is in the platform's log.
     tx.platform().await?.record(action, &queue_stats.name, details).await?;
     Ok(QueueStats { paused_at, ..queue_stats })

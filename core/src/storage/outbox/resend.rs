@@ -10,7 +10,7 @@ use crate::{
     Error, Result,
     base::{error::ErrorCode, ids::JobId},
     storage::{
-        audit::{Action, Details},
+        audit::{Action, EventDetails},
         db::GlobalTx,
         emails,
     },
@@ -31,7 +31,7 @@ pub async fn resend(tx: &GlobalTx, email: JobId) -> Result<OutboxJob> {
         return retry_now(&scope, job).await;
     }
     let new_job = scope.add(job.queue, job.kind, job.payload).await?;
-    let details = Details::created(json!({ "job_id": new_job.id, "kind": new_job.kind }));
+    let details = EventDetails::created(json!({ "job_id": new_job.id, "kind": new_job.kind }));
     scope.record(Action::EmailResent, email, details).await?;
     Ok(new_job)
 }

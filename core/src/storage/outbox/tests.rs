@@ -123,11 +123,11 @@ async fn a_job_whose_lease_expires_again_and_again_is_harmful() {
     let job_ref = jobs(&test_db, acme, 1).await[0];
     for lease_expirations in 0..10 {
         let claimed = claim(&test_db, "victim", &[job_ref]).await.remove(0);
-        assert_eq!((claimed.lease_expirations, claimed.is_harmful()), (lease_expirations, false));
+        assert_eq!((claimed.lease_expirations, claimed.must_not_retry()), (lease_expirations, false));
         expire_leases(&test_db, acme).await;
     }
     let claimed = claim(&test_db, "victim", &[job_ref]).await.remove(0);
-    assert!(claimed.is_harmful());
+    assert!(claimed.must_not_retry());
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use crate::{
     Error, Result,
     base::{crypto::MasterKey, error::ErrorCode, permissions::AuditOrigin},
     storage::{
-        audit::{Action, Details},
+        audit::{Action, EventDetails},
         db::{Db, GlobalTx},
     },
 };
@@ -74,7 +74,7 @@ pub async fn replace_audit_key(tx: &GlobalTx, master: &MasterKey) -> Result<Sign
     }
     let key = create(tx, master, AUDIT, KeyState::Active, tx.now()).await?;
     let active = |kid: Option<&String>| json!({ "active": kid });
-    let details = Details::changed(active(before.as_ref()), active(Some(&key.kid)));
+    let details = EventDetails::changed(active(before.as_ref()), active(Some(&key.kid)));
     record(tx, Action::SigningKeyActivated, &key, details).await?;
     Ok(key)
 }

@@ -30,7 +30,7 @@ use crate::{
     base::{crypto::MasterKey, ids::SigningKeyId},
     runtime::config::Config,
     storage::{
-        audit::{Action, Details},
+        audit::{Action, EventDetails},
         db::{Db, GlobalTx},
     },
 };
@@ -166,7 +166,7 @@ async fn rewrap(tx: &GlobalTx, master: &MasterKey, key: &SigningKey) -> Result<(
     }
     let wrapped = unwrapped.pair.wrap(master, &key.purpose)?;
     tx.update(entity::ActiveModel { wrapped_private: Set(wrapped), ..update_of(tx, key) }).await?;
-    record(tx, Action::SigningKeyRewrapped, key, Details::changed(json!({}), json!({}))).await
+    record(tx, Action::SigningKeyRewrapped, key, EventDetails::changed(json!({}), json!({}))).await
 }
 
 async fn create(
@@ -192,7 +192,7 @@ async fn create(
         })
         .await?;
     let facts = json!({ "purpose": purpose, "state": state.as_str(), "activates_at": activates_at });
-    record(tx, Action::SigningKeyCreated, &key, Details::created(facts)).await?;
+    record(tx, Action::SigningKeyCreated, &key, EventDetails::created(facts)).await?;
     Ok(key)
 }
 
@@ -212,21 +212,21 @@ async fn activate(tx: &GlobalTx, key: &SigningKey, before: Option<&SigningKey>) 
     })
     .await?;
     let active = |key: Option<&SigningKey>| json!({ "active": key.map(|key| &key.kid) });
-    let details = Details::changed(active(before), active(Some(key)));
+    let details = EventDetails::changed(active(before), active(Some(key)));
     record(tx, Action::SigningKeyActivated, key, details).await
 }
 
 async fn remove(tx: &GlobalTx, key: &SigningKey, reason: &str) -> Result<()> {
     tx.delete::<entity::Entity>(entity::Column::Id.eq(key.id)).await?;
     let facts = json!({ "purpose": key.purpose, "state": key.state.as_str(), "reason": reason });
-    record(tx, Action::SigningKeyRemoved, key, Details::removed(facts)).await
+    record(tx, Action::SigningKeyRemoved, key, EventDetails::removed(facts)).await
 }
 
 fn update_of(tx: &GlobalTx, key: &SigningKey) -> entity::ActiveModel {
     entity::ActiveModel { id: Set(key.id), updated_at: Set(tx.now()), ..Default::default() }
 }
 
-async fn record(tx: &GlobalTx, action: Action, key: &SigningKey, details: Details) -> Result<()> {
+async fn record(tx: &GlobalTx, action: Action, key: &SigningKey, details: EventDetails) -> Result<()> {
     let platform = tx.platform().await?;
     platform.record(action, &key.kid, details).await
 }

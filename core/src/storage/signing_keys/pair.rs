@@ -79,7 +79,7 @@ impl KeyPair {
     fn of(seed: &[u8; 32]) -> Result<Self> {
         let key = SigningKey::from_bytes(seed);
         let spki = key.verifying_key().to_public_key_der();
-        let spki = spki.map_err(|_| Error::Broken("a public key cannot be encoded"))?;
+        let spki = spki.map_err(|_| Error::Internal("a public key cannot be encoded"))?;
         Ok(Self { kid: URL_SAFE_NO_PAD.encode(&Sha256::digest(spki.as_bytes())[..8]), key })
     }
 
@@ -108,7 +108,7 @@ impl KeyPair {
     /// # Errors
     /// Only if it cannot be encoded.
     pub fn private(&self) -> Result<Secret<Vec<u8>>> {
-        let der = self.key.to_pkcs8_der().map_err(|_| Error::Broken("a signing key cannot be encoded"))?;
+        let der = self.key.to_pkcs8_der().map_err(|_| Error::Internal("a signing key cannot be encoded"))?;
         Ok(Secret::new(der.as_bytes().to_vec()))
     }
 
@@ -117,7 +117,7 @@ impl KeyPair {
         let (nonce, seed) = (random_bytes::<NONCE>(), self.key.to_bytes());
         let payload = Payload { msg: &seed, aad: &bound_to(purpose, &self.kid) };
         let sealed = cipher(&master.derive(KeyPurpose::Wrap)).encrypt(&nonce.into(), payload);
-        Ok([&nonce[..], &sealed.map_err(|_| Error::Broken("a signing key cannot be wrapped"))?].concat())
+        Ok([&nonce[..], &sealed.map_err(|_| Error::Internal("a signing key cannot be wrapped"))?].concat())
     }
 
     /// The key pair of a row; `None` if neither master key decrypts it, or the row was altered.

@@ -26,7 +26,7 @@ use crate::{
     },
     identity::sessions::{self, Claims},
     storage::{
-        audit::{self, Action, Details, OrgRelation, RequestTrail},
+        audit::{self, Action, EventDetails, OrgRelation, RequestTrail},
         db::{Db, Unscoped},
     },
     tenancy::{organizations::OrgRef, roles},
@@ -130,7 +130,7 @@ async fn record_platform_access<P: RequiredPermission>(
         proof.origin(),
         proof.org(),
         Action::PlatformAccess,
-        Details::created(facts),
+        EventDetails::created(facts),
     );
     recorded.await.map_err(|error| {
         tracing::error!(%error, "could not record a superuser's access to an organization");
@@ -233,7 +233,7 @@ impl CallerAccess {
             (Err(DecisionReason::OrganizationSuspended), _) => Err(ErrorCode::OrganizationSuspended.refuse()),
             (Err(DecisionReason::MembershipInactive), _) => Err(Error::NotFound("organization")),
             (Err(_), None) => {
-                Err(Error::Broken("a membership was not enough for an operation without a permission"))
+                Err(Error::Internal("a membership was not enough for an operation without a permission"))
             }
             (Err(_), Some(permission)) => Err(self.missing_permission(db, caller, permission).await?),
         }

@@ -16,7 +16,7 @@ use crate::{
     },
     identity::one_time_tokens,
     storage::{
-        audit::{Action, Details},
+        audit::{Action, EventDetails},
         db::OrgTx,
     },
     tenancy::members::join,
@@ -61,6 +61,6 @@ pub(crate) async fn close<P: WritePermission>(
         return Err(ErrorCode::InvitationExpired.refuse());
     }
     let facts = |status: InvitationStatus| json!({ "status": status.as_str() });
-    let details = Details::changed(facts(invitation.status), facts(status));
+    let details = EventDetails::changed(facts(invitation.status), facts(status));
     tx.record(action, invitation.id, details).await
 }

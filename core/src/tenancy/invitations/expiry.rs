@@ -16,7 +16,7 @@ use crate::{
         permissions::{AuditOrigin, WritePermission},
     },
     storage::{
-        audit::{Action, Details},
+        audit::{Action, EventDetails},
         db::{Db, OrgTx},
     },
 };
@@ -37,7 +37,7 @@ pub(super) async fn expire<P: WritePermission>(tx: &OrgTx<P>, condition: Conditi
     ];
     let expired = tx.update_skip_locked::<Entity>(columns, overdue).await?;
     let facts = |status: InvitationStatus| json!({ "status": status.as_str() });
-    let details = Details::changed(facts(InvitationStatus::Pending), facts(InvitationStatus::Expired));
+    let details = EventDetails::changed(facts(InvitationStatus::Pending), facts(InvitationStatus::Expired));
     let ids = expired.iter().map(|invitation| invitation.id);
     tx.record_all(Action::InvitationExpired, ids, &details).await?;
     Ok(expired.len() as u64)

@@ -162,5 +162,5 @@ async fn roles_of<P: RequiredPermission>(
 
 /// Parses a stored e-mail address, which was valid when it was stored.
 pub(crate) fn stored_email(stored: &str) -> Result<EmailAddress> {
-    EmailAddress::parse(stored).map_err(|_| Error::Broken("a stored e-mail address is invalid"))
+    EmailAddress::parse(stored).map_err(|_| Error::Internal("a stored e-mail address is invalid"))
 }

@@ -17,8 +17,8 @@ use crate::{
         permissions::RolesDelete,
     },
     storage::{
-        audit::{Action, Details},
-        db::{Expected, OrgTx, chunks},
+        audit::{Action, EventDetails},
+        db::{ExpectedVersion, OrgTx, chunks},
     },
     tenancy::{
         members::{self, PermissionDiff, join},
@@ -46,7 +46,7 @@ pub async fn remove_role(
     tx: &OrgTx<RolesDelete>,
     id: RoleId,
     reassign_to: Option<&RoleRef>,
-    expected: &Expected,
+    expected: &ExpectedVersion,
 ) -> Result<()> {
     remove(tx, id, reassign_to, expected).await.map(drop)
 }
@@ -59,7 +59,7 @@ pub async fn try_remove_role(
     tx: &OrgTx<RolesDelete>,
     id: RoleId,
     reassign_to: Option<&RoleRef>,
-    expected: &Expected,
+    expected: &ExpectedVersion,
 ) -> Result<RoleRemoval> {
     let mut invitations = Vec::new();
     let removal = async {
@@ -75,7 +75,7 @@ async fn remove(
     tx: &OrgTx<RolesDelete>,
     id: RoleId,
     reassign_to: Option<&RoleRef>,
-    expected: &Expected,
+    expected: &ExpectedVersion,
 ) -> Result<Vec<InvitationId>> {
     // New invitations lock the organization too, so no further invitation grants the role.
     join::lock(tx).await?;
@@ -136,6 +136,6 @@ async fn replace_role(
     let columns =
         [(Column::Version, Expr::col(Column::Version).add(1)), (Column::UpdatedAt, Expr::value(tx.now()))];
     tx.update_in_chunks::<Entity>(columns, invitations.iter().copied()).await?;
-    let details = Details::changed(json!({ "role_id": role }), json!({ "role_id": other }));
+    let details = EventDetails::changed(json!({ "role_id": role }), json!({ "role_id": other }));
     tx.record_all(Action::InvitationUpdated, invitations.iter().copied(), &details).await
 }

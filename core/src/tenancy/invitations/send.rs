@@ -22,7 +22,7 @@ use crate::{
         users::{self, User},
     },
     storage::{
-        audit::{Action, Details},
+        audit::{Action, EventDetails},
         db::OrgTx,
         outbox::Job,
     },
@@ -98,7 +98,7 @@ async fn send(
     tx.enqueue(&Job::SendInvitation { token: token.id }).await?;
     let keys: Vec<_> = roles.iter().map(|role| &role.key).collect();
     let facts = json!({ "roles": keys, "expires_at": invitation.expires_at });
-    tx.record(Action::InvitationCreated, id, Details::created(facts)).await?;
+    tx.record(Action::InvitationCreated, id, EventDetails::created(facts)).await?;
     let roles = roles.into_iter().map(RoleInfo::from).collect();
     Ok(InvitationDetails { invitation, inviter: inviter.clone(), roles })
 }
@@ -146,14 +146,14 @@ pub async fn resend(
         .await?;
     tx.enqueue(&Job::SendInvitation { token: token.id }).await?;
     let facts = |row: &Invitation| json!({ "resend_count": row.resend_count, "expires_at": row.expires_at });
-    let details = Details::changed(facts(&before), facts(&invitation));
+    let details = EventDetails::changed(facts(&before), facts(&invitation));
     tx.record(Action::InvitationResent, id, details).await?;
     Ok(InvitationDetails { invitation, inviter, roles: roles.into_iter().map(RoleInfo::from).collect() })
 }
 
 /// Returns the user who makes the request.
 async fn inviter<P: WritePermission>(tx: &OrgTx<P>) -> Result<User> {
-    let actor = tx.origin().actor.user().ok_or(Error::Broken("an invitation has no inviter"))?;
+    let actor = tx.origin().actor.user().ok_or(Error::Internal("an invitation has no inviter"))?;
     let found = tx.global().find::<users::Entity>().filter(users::Column::Id.eq(actor)).one().await?;
     // The account was deleted at the same time.
     found.ok_or(ErrorCode::InvalidToken.refuse())

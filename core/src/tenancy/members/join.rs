@@ -14,7 +14,7 @@ use crate::{
     },
     identity::users,
     storage::{
-        audit::{Action, Details},
+        audit::{Action, EventDetails},
         db::OrgTx,
     },
 };
@@ -73,7 +73,7 @@ pub(crate) async fn join(
     }
     let keys: Vec<_> = roles.iter().map(|role| &role.key).collect();
     let facts = json!({ "user_id": user, "roles": keys, "invitation_id": invitation });
-    tx.record(Action::MemberAdded, member.id, Details::created(facts)).await?;
+    tx.record(Action::MemberAdded, member.id, EventDetails::created(facts)).await?;
     Ok(member)
 }
 

@@ -56,7 +56,7 @@ use crate::{
         },
     },
     storage::{
-        audit::{Action, Details},
+        audit::{Action, EventDetails},
         db::OrgTx,
     },
     tenancy::roles,
@@ -77,7 +77,7 @@ pub(crate) async fn add(tx: &OrgTx<Platform>, user: UserId, role: BuiltinRole) -
     let member = insert(tx, user).await?;
     grant(tx, member.id, roles::builtin(tx, role).await?).await?;
     let facts = json!({ "user_id": user, "roles": [role.key()] });
-    tx.record(Action::MemberAdded, member.id, Details::created(facts)).await?;
+    tx.record(Action::MemberAdded, member.id, EventDetails::created(facts)).await?;
     Ok(member)
 }
 

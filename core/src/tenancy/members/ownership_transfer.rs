@@ -12,7 +12,7 @@ use crate::{
     },
     identity::users,
     storage::{
-        audit::{Action, Details},
+        audit::{Action, EventDetails},
         db::OrgTx,
     },
     tenancy::roles,
@@ -94,7 +94,7 @@ async fn replace_role<P: WritePermission>(
         ..Default::default()
     })
     .await?;
-    tx.record(Action::MemberUpdated, member, Details::changed(before_facts, after_facts)).await
+    tx.record(Action::MemberUpdated, member, EventDetails::changed(before_facts, after_facts)).await
 }
 
 /// Returns the roles of a member for the audit log.

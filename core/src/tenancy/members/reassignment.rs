@@ -24,8 +24,8 @@ use crate::{
         permissions::{Permission, PermissionSet, RolesDelete, RolesUpdate},
     },
     storage::{
-        audit::{Action, Details},
-        db::{Expected, OrgTx},
+        audit::{Action, EventDetails},
+        db::{ExpectedVersion, OrgTx},
     },
     tenancy::roles::{self, RoleRef},
 };
@@ -45,7 +45,7 @@ pub(crate) async fn remove_role(
     tx: &OrgTx<RolesDelete>,
     id: RoleId,
     reassign_to: Option<&RoleRef>,
-    expected: &Expected,
+    expected: &ExpectedVersion,
     pending: &[InvitationId],
 ) -> Result<Option<RoleId>> {
     // No member can get the role now, because every grant of a role locks the organization.
@@ -65,7 +65,7 @@ pub(crate) async fn remove_role(
     };
     let row = roles::deleted_row(tx, &before.role);
     tx.update(row).await?;
-    let details = Details::removed(roles::facts(&before.role, before.permissions));
+    let details = EventDetails::removed(roles::facts(&before.role, before.permissions));
     tx.record(Action::RoleDeleted, id, details).await?;
     Ok(other)
 }
@@ -112,7 +112,7 @@ async fn reassign(tx: &OrgTx<RolesDelete>, id: RoleId, to: &RoleRef, members: &[
     let columns =
         [(Column::Version, Expr::col(Column::Version).add(1)), (Column::UpdatedAt, Expr::value(tx.now()))];
     tx.update_in_chunks::<Entity>(columns, members.iter().copied()).await?;
-    let details = Details::changed(json!({ "role_id": id }), json!({ "role_id": other.id }));
+    let details = EventDetails::changed(json!({ "role_id": id }), json!({ "role_id": other.id }));
     tx.record_all(Action::MemberUpdated, members.iter().copied(), &details).await?;
     Ok(other.id)
 }
@@ -141,7 +141,7 @@ pub async fn try_set_permissions(
     tx: &OrgTx<RolesUpdate>,
     id: RoleId,
     permissions: PermissionSet,
-    expected: &Expected,
+    expected: &ExpectedVersion,
 ) -> Result<Vec<PermissionDiff>> {
     let members = holders(tx, id).await?;
     let before = permission_sets(tx, &members).await?;

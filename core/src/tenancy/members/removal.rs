@@ -8,7 +8,7 @@ use crate::{
     Result,
     base::permissions::{OwnMembership, WritePermission},
     storage::{
-        audit::{Action, Details},
+        audit::{Action, EventDetails},
         db::OrgTx,
     },
     tenancy::organizations,
@@ -32,7 +32,7 @@ pub(crate) async fn mark_removed<P: WritePermission>(
     })
     .await?;
     let facts = json!({ "user_id": before.user_id, "status": before.status });
-    tx.record(action, before.id, Details::removed(facts)).await
+    tx.record(action, before.id, EventDetails::removed(facts)).await
 }
 
 /// Ends the caller's own membership.

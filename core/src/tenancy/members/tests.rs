@@ -14,7 +14,7 @@ use crate::{
     },
     identity::users::{self, EmailState, NewUser},
     storage::db::{
-        Expected,
+        ExpectedVersion,
         test_db::{TestDb, TestTenant},
     },
     tenancy::{
@@ -138,7 +138,7 @@ impl EscalationFixture {
                     return false;
                 };
                 let tx = db.begin(proof).await.unwrap();
-                if roles::set_permissions(&tx, role, set(bits), &Expected::Any).await.is_err() {
+                if roles::set_permissions(&tx, role, set(bits), &ExpectedVersion::Any).await.is_err() {
                     return false;
                 }
                 tx.commit().await.unwrap();
@@ -159,7 +159,10 @@ impl EscalationFixture {
                     return false;
                 };
                 let tx = db.begin(proof).await.unwrap();
-                if remove_role(&tx, removed, Some(&RoleRef::Id(other)), &Expected::Any, &[]).await.is_err() {
+                if remove_role(&tx, removed, Some(&RoleRef::Id(other)), &ExpectedVersion::Any, &[])
+                    .await
+                    .is_err()
+                {
                     return false;
                 }
                 tx.commit().await.unwrap();
@@ -179,7 +182,7 @@ impl EscalationFixture {
         let member = self.members[member % MEMBERS];
         let Some(proof) = self.proof::<MembersUpdate>(actor, held) else { return false };
         let tx = self.test_db.db.begin(proof).await.unwrap();
-        if update(&tx, member, changes, &Expected::Any).await.is_err() {
+        if update(&tx, member, changes, &ExpectedVersion::Any).await.is_err() {
             return false;
         }
         tx.commit().await.unwrap();
@@ -207,7 +210,7 @@ proptest! {
                 fixture.roles.push(role);
                 let tx = fixture.test_db.begin::<MembersUpdate>(fixture.tenant).await;
                 let changes = MemberChanges { roles: Some(vec![RoleRef::Id(role)]), ..MemberChanges::default() };
-                update(&tx, fixture.members[number], changes, &Expected::Any).await.unwrap();
+                update(&tx, fixture.members[number], changes, &ExpectedVersion::Any).await.unwrap();
                 tx.commit().await.unwrap();
             }
             for (actor, attempt) in attempts {

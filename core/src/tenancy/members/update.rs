@@ -19,7 +19,7 @@ use crate::{
         permissions::{MembersRemove, MembersUpdate, Permission, PermissionSet, RoleGrants, WritePermission},
     },
     storage::{
-        audit::{Action, Details},
+        audit::{Action, EventDetails},
         db::{self, OrgTx},
     },
     tenancy::roles::{self, RoleRef},
@@ -35,7 +35,7 @@ pub struct MemberChanges {
 }
 
 /// The version of a member that a client knows: the versions of the member and of the user.
-pub type ExpectedMember = db::Expected<(i64, i64)>;
+pub type ExpectedMember = db::ExpectedVersion<(i64, i64)>;
 
 /// Locks the organization and then the member. The organization is needed because owners are counted after every change.
 async fn lock<P: WritePermission>(
@@ -111,7 +111,7 @@ pub async fn update(
     .await?;
     ownership::require_active_owner(tx).await?;
     let after = get(tx, id).await?;
-    tx.record(Action::MemberUpdated, id, Details::changed(facts(&before), facts(&after))).await?;
+    tx.record(Action::MemberUpdated, id, EventDetails::changed(facts(&before), facts(&after))).await?;
     Ok(after)
 }
 

@@ -19,7 +19,7 @@ use crate::{
         permissions::{Platform, RequiredPermission, WritePermission},
     },
     storage::{
-        audit::{Action, Details},
+        audit::{Action, EventDetails},
         db::{Db, GlobalTx, OrgTx},
     },
 };
@@ -82,7 +82,7 @@ pub(crate) async fn delete<P: WritePermission>(
         ..Default::default()
     })
     .await?;
-    tx.record(Action::OrganizationDeleted, before.id, Details::removed(facts(&before))).await
+    tx.record(Action::OrganizationDeleted, before.id, EventDetails::removed(facts(&before))).await
 }
 
 /// Restores the deleted organization, which must be locked.
@@ -97,7 +97,7 @@ pub(crate) async fn restore<P: WritePermission>(tx: &OrgTx<P>, before: Organizat
             ..Default::default()
         })
         .await?;
-    tx.record(Action::OrganizationRestored, before.id, Details::created(facts(&restored))).await?;
+    tx.record(Action::OrganizationRestored, before.id, EventDetails::created(facts(&restored))).await?;
     Ok(restored)
 }
 
@@ -123,7 +123,8 @@ pub(crate) async fn set_suspended(tx: &OrgTx<Platform>, is_suspended: bool) -> R
             ..Default::default()
         })
         .await?;
-    let details = Details::changed(json!({ "status": before.status }), json!({ "status": after.status }));
+    let details =
+        EventDetails::changed(json!({ "status": before.status }), json!({ "status": after.status }));
     tx.record(action, after.id, details).await?;
     Ok(after)
 }

@@ -29,7 +29,7 @@ use crate::{
         text::{Name, Slug},
     },
     storage::{
-        audit::{Action, Details},
+        audit::{Action, EventDetails},
         db::OrgTx,
     },
 };
@@ -112,7 +112,8 @@ pub(crate) async fn create(tx: &OrgTx<Platform>, new: NewOrganization, kind: &st
         })
         .await?;
     update::refuse_former_slug(tx, &organization.slug).await?;
-    tx.record(Action::OrganizationCreated, organization.id, Details::created(facts(&organization))).await?;
+    tx.record(Action::OrganizationCreated, organization.id, EventDetails::created(facts(&organization)))
+        .await?;
     Ok(organization)
 }
 

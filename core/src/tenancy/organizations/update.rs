@@ -18,8 +18,8 @@ use crate::{
         text::{Name, OrganizationDescription, Slug},
     },
     storage::{
-        audit::{Action, Details},
-        db::{Expected, OrgTx},
+        audit::{Action, EventDetails},
+        db::{ExpectedVersion, OrgTx},
     },
 };
 
@@ -59,7 +59,7 @@ impl OrganizationChanges {
 pub async fn update(
     tx: &OrgTx<OrganizationUpdate>,
     changes: OrganizationChanges,
-    expected: &Expected,
+    expected: &ExpectedVersion,
 ) -> Result<Organization> {
     apply(tx, changes, expected).await
 }
@@ -68,7 +68,7 @@ pub async fn update(
 pub(crate) async fn apply<P: WritePermission>(
     tx: &OrgTx<P>,
     changes: OrganizationChanges,
-    expected: &Expected,
+    expected: &ExpectedVersion,
 ) -> Result<Organization> {
     let before = super::lock(tx).await?;
     expected.check(&before.version)?;
@@ -150,7 +150,7 @@ async fn refuse_slug<E: EntityTrait, P: RequiredPermission>(
 
 /// Returns the details of a change for the audit log. For a personal organization they contain only the changed fields, because
 /// the values identify the user.
-fn details(before: &Organization, after: &Organization) -> Details {
+fn details(before: &Organization, after: &Organization) -> EventDetails {
     let facts = |organization: &Organization| -> Value {
         json!({
             "slug": organization.slug,
@@ -159,7 +159,7 @@ fn details(before: &Organization, after: &Organization) -> Details {
         })
     };
     if before.kind != PERSONAL {
-        return Details::changed(facts(before), facts(after));
+        return EventDetails::changed(facts(before), facts(after));
     }
     let changed = [
         ("slug", before.slug != after.slug),
@@ -168,5 +168,5 @@ fn details(before: &Organization, after: &Organization) -> Details {
     ];
     let changed: Vec<_> =
         changed.into_iter().filter_map(|(field, differs)| differs.then_some(field)).collect();
-    Details::changed(json!({}), json!({ "changed": changed }))
+    EventDetails::changed(json!({}), json!({ "changed": changed }))
 }

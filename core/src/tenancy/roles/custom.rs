@@ -20,8 +20,8 @@ use crate::{
         text::{RoleDescription, RoleName},
     },
     storage::{
-        audit::{Action, Details},
-        db::{Expected, OrgTx, SortKey, TenantTable},
+        audit::{Action, EventDetails},
+        db::{ExpectedVersion, OrgTx, SortKey, TenantTable},
     },
     tenancy::organizations,
 };
@@ -134,7 +134,7 @@ pub async fn exists<P: RequiredPermission>(tx: &OrgTx<P>, id: RoleId) -> Result<
 pub(crate) async fn lock<P: WritePermission>(
     tx: &OrgTx<P>,
     id: RoleId,
-    expected: &Expected,
+    expected: &ExpectedVersion,
 ) -> Result<RoleWithPermissions> {
     let role = tx.find::<Entity>().filter(Column::Id.eq(id)).one_locked().await?;
     expected.check(&role.version)?;
@@ -170,7 +170,7 @@ pub async fn create(tx: &OrgTx<RolesCreate>, new: NewRole) -> Result<RoleWithPer
         })
         .await?;
     add_permissions(tx, role.id, new.permissions).await?;
-    tx.record(Action::RoleCreated, role.id, Details::created(facts(&role, new.permissions))).await?;
+    tx.record(Action::RoleCreated, role.id, EventDetails::created(facts(&role, new.permissions))).await?;
     Ok(RoleWithPermissions { role, permissions: new.permissions })
 }
 
@@ -207,7 +207,7 @@ pub async fn update(
     tx: &OrgTx<RolesUpdate>,
     id: RoleId,
     changes: RoleChanges,
-    expected: &Expected,
+    expected: &ExpectedVersion,
 ) -> Result<RoleWithPermissions> {
     if changes.name.is_some() {
         // The name is compared with all other names, so the lock serializes changes of names.
@@ -239,7 +239,7 @@ pub async fn update(
             ..Default::default()
         })
         .await?;
-    let details = Details::changed(facts(&before, permissions), facts(&role, permissions));
+    let details = EventDetails::changed(facts(&before, permissions), facts(&role, permissions));
     tx.record(Action::RoleUpdated, id, details).await?;
     Ok(RoleWithPermissions { role, permissions })
 }
@@ -253,7 +253,7 @@ pub async fn set_permissions(
     tx: &OrgTx<RolesUpdate>,
     id: RoleId,
     permissions: PermissionSet,
-    expected: &Expected,
+    expected: &ExpectedVersion,
 ) -> Result<RoleWithPermissions> {
     let before = lock(tx, id, expected).await?;
     if before.permissions == permissions {
@@ -270,7 +270,7 @@ pub async fn set_permissions(
     let version = Set(before.role.version + 1);
     let row = ActiveModel { id: Set(id), version, updated_at: Set(tx.now()), ..Default::default() };
     let role = tx.update(row).await?;
-    let details = Details::changed(facts(&before.role, before.permissions), facts(&role, permissions));
+    let details = EventDetails::changed(facts(&before.role, before.permissions), facts(&role, permissions));
     tx.record(Action::RoleUpdated, id, details).await?;
     Ok(RoleWithPermissions { role, permissions })
 }

@@ -19,8 +19,8 @@ use crate::{
     },
     identity::users::WeekStart,
     storage::{
-        audit::{Action, Details},
-        db::{Expected, OrgTx},
+        audit::{Action, EventDetails},
+        db::{ExpectedVersion, OrgTx},
     },
     tenancy::organizations::{self, Organization},
 };
@@ -127,7 +127,7 @@ pub async fn get(tx: &OrgTx<OrganizationRead>) -> Result<Settings> {
 pub async fn update(
     tx: &OrgTx<SettingsUpdate>,
     changes: SettingsChanges,
-    expected: &Expected,
+    expected: &ExpectedVersion,
 ) -> Result<Settings> {
     let organization = organizations::lock(tx).await?;
     expected.check(&organization.version)?;
@@ -150,7 +150,7 @@ pub async fn update(
     if let Value::Object(facts) = after.facts() {
         settings.extend(facts);
     }
-    let settings = serde_json::to_string(&settings).map_err(|_| Error::Broken("settings are not JSON"))?;
+    let settings = serde_json::to_string(&settings).map_err(|_| Error::Internal("settings are not JSON"))?;
     let organization = tx
         .update(organizations::ActiveModel {
             id: Set(organization.id),
@@ -160,7 +160,7 @@ pub async fn update(
             ..Default::default()
         })
         .await?;
-    let details = Details::changed(before.facts(), after.facts());
+    let details = EventDetails::changed(before.facts(), after.facts());
     tx.record(Action::SettingsUpdated, organization.id, details).await?;
     Ok(Settings::of(&organization))
 }

@@ -20,7 +20,7 @@ use crate::{
         permissions::{Membership, OrganizationTransfer, OwnMembership, RequiredPermission, WritePermission},
     },
     storage::{
-        audit::{Action, Details},
+        audit::{Action, EventDetails},
         db::OrgTx,
         outbox::Job,
     },
@@ -67,7 +67,7 @@ pub async fn offer(tx: &OrgTx<OrganizationTransfer>, to: MemberId) -> Result<Tra
             ..Default::default()
         })
         .await?;
-    tx.record(Action::TransferOffered, transfer.id, Details::created(facts(&transfer))).await?;
+    tx.record(Action::TransferOffered, transfer.id, EventDetails::created(facts(&transfer))).await?;
     tx.enqueue(&Job::SendOwnershipOffered { transfer: transfer.id }).await?;
     Ok(transfer)
 }
@@ -180,6 +180,6 @@ async fn close<P: WritePermission>(
         ..Default::default()
     };
     let after = tx.update(row).await?;
-    tx.record(action, after.id, Details::removed(facts(&after))).await?;
+    tx.record(action, after.id, EventDetails::removed(facts(&after))).await?;
     Ok(after)
 }

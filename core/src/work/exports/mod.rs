@@ -19,7 +19,7 @@ use crate::{
         permissions::{Authorized, ExportsCreate},
     },
     storage::{
-        audit::{Action, Details},
+        audit::{Action, EventDetails},
         db::{Db, OrgTx},
     },
 };
@@ -93,6 +93,6 @@ impl<S: ExportSelection> WorkExport<S> {
     pub async fn note(&self, tx: &OrgTx<ExportsCreate>, format: &str) -> Result<()> {
         let mut facts = self.selection.facts();
         facts["format"] = format.into();
-        tx.record(S::ACTION, tx.org(), Details::created(facts)).await
+        tx.record(S::ACTION, tx.org(), EventDetails::created(facts)).await
     }
 }

@@ -15,8 +15,8 @@ use crate::{
         text::InvalidText,
     },
     storage::{
-        audit::{Action, Details},
-        db::{Expected, OrgTx},
+        audit::{Action, EventDetails},
+        db::{ExpectedVersion, OrgTx},
     },
     tenancy::members,
 };
@@ -93,7 +93,7 @@ pub async fn get(tx: &OrgTx<TimeEntriesRead>) -> Result<PeriodLock> {
 pub async fn set(
     tx: &OrgTx<TimeEntriesLock>,
     until: Option<DateTime<Utc>>,
-    expected: &Expected,
+    expected: &ExpectedVersion,
 ) -> Result<PeriodLock> {
     // Locking all members excludes concurrent changes of time, which lock the member.
     members::lock_all(tx).await?;
@@ -135,6 +135,6 @@ pub async fn set(
     };
     let (id, after) = (row.id, PeriodLock::from(row));
     let action = if until > before.locked_until { Action::PeriodLocked } else { Action::PeriodUnlocked };
-    tx.record(action, id, Details::changed(before.facts(), after.facts())).await?;
+    tx.record(action, id, EventDetails::changed(before.facts(), after.facts())).await?;
     Ok(after)
 }

@@ -9,8 +9,8 @@ use crate::{
     Result,
     base::{ids::ProjectId, permissions::ProjectsUpdate},
     storage::{
-        audit::{Action, Details},
-        db::{Expected, OrgTx},
+        audit::{Action, EventDetails},
+        db::{ExpectedVersion, OrgTx},
     },
 };
 
@@ -18,7 +18,11 @@ use crate::{
 ///
 /// # Errors
 /// `NotFound`; `PRECONDITION_FAILED` when `expected` is not its version.
-pub async fn archive(tx: &OrgTx<ProjectsUpdate>, id: ProjectId, expected: &Expected) -> Result<Project> {
+pub async fn archive(
+    tx: &OrgTx<ProjectsUpdate>,
+    id: ProjectId,
+    expected: &ExpectedVersion,
+) -> Result<Project> {
     set(tx, id, Some(tx.now()), expected).await
 }
 
@@ -26,7 +30,11 @@ pub async fn archive(tx: &OrgTx<ProjectsUpdate>, id: ProjectId, expected: &Expec
 ///
 /// # Errors
 /// `NotFound`; `PRECONDITION_FAILED` when `expected` is not its version.
-pub async fn unarchive(tx: &OrgTx<ProjectsUpdate>, id: ProjectId, expected: &Expected) -> Result<Project> {
+pub async fn unarchive(
+    tx: &OrgTx<ProjectsUpdate>,
+    id: ProjectId,
+    expected: &ExpectedVersion,
+) -> Result<Project> {
     set(tx, id, None, expected).await
 }
 
@@ -34,7 +42,7 @@ async fn set(
     tx: &OrgTx<ProjectsUpdate>,
     id: ProjectId,
     archived_at: Option<DateTime<Utc>>,
-    expected: &Expected,
+    expected: &ExpectedVersion,
 ) -> Result<Project> {
     let before = find_visible(tx, id).one_locked().await?;
     expected.check(&before.version)?;
@@ -52,6 +60,6 @@ async fn set(
         .await?;
     let facts = |project: &Project| json!({ "archived_at": project.archived_at });
     let action = if archived_at.is_some() { Action::ProjectArchived } else { Action::ProjectUnarchived };
-    tx.record(action, id, Details::changed(facts(&before), facts(&project))).await?;
+    tx.record(action, id, EventDetails::changed(facts(&before), facts(&project))).await?;
     Ok(project)
 }

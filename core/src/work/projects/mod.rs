@@ -24,7 +24,7 @@ use entity::ActiveModel;
 pub use entity::Model as Project;
 pub(crate) use entity::{Column, Entity};
 pub(crate) use offboarding::remove_member;
-pub use project_members::{ProjectMembers, set_team, team};
+pub use project_members::{ProjectMembers, get_members, set_members};
 pub(crate) use references::{find_referenced, find_referenced_by_code, refuse_archived};
 
 use crate::{
@@ -39,8 +39,8 @@ use crate::{
         text::{Color, Name, ProjectCode},
     },
     storage::{
-        audit::{Action, Details},
-        db::{Expected, OrgTx, ScopedQuery, SortKey, TenantTable},
+        audit::{Action, EventDetails},
+        db::{ExpectedVersion, OrgTx, ScopedQuery, SortKey, TenantTable},
     },
 };
 
@@ -189,7 +189,7 @@ pub async fn create(tx: &OrgTx<ProjectsCreate>, new: NewProject) -> Result<Proje
     if project.is_private && !tx.may(Permission::ProjectsUpdate) {
         project_members::add_members(tx, project.id, tx.member().into_iter().collect()).await?;
     }
-    tx.record(Action::ProjectCreated, project.id, Details::created(facts(&project))).await?;
+    tx.record(Action::ProjectCreated, project.id, EventDetails::created(facts(&project))).await?;
     Ok(project)
 }
 
@@ -201,7 +201,7 @@ pub async fn update(
     tx: &OrgTx<ProjectsUpdate>,
     id: ProjectId,
     changes: ProjectChanges,
-    expected: &Expected,
+    expected: &ExpectedVersion,
 ) -> Result<Project> {
     // Locked first: of two concurrent changes, the second sees the result of the first, and `expected` is compared with
     // it.
@@ -239,7 +239,7 @@ pub async fn update(
             ..Default::default()
         })
         .await?;
-    let details = Details::changed(facts(&before), facts(&project));
+    let details = EventDetails::changed(facts(&before), facts(&project));
     tx.record(Action::ProjectUpdated, id, details).await?;
     Ok(project)
 }
@@ -253,7 +253,7 @@ async fn refuse_taken<P: RequiredPermission>(tx: &OrgTx<P>, code_key: &str) -> R
 ///
 /// # Errors
 /// `NotFound`; `PRECONDITION_FAILED` when `expected` is not its version.
-pub async fn delete(tx: &OrgTx<ProjectsDelete>, id: ProjectId, expected: &Expected) -> Result<()> {
+pub async fn delete(tx: &OrgTx<ProjectsDelete>, id: ProjectId, expected: &ExpectedVersion) -> Result<()> {
     let before = find_visible(tx, id).one_locked().await?;
     expected.check(&before.version)?;
     let removed = ActiveModel {
@@ -264,7 +264,7 @@ pub async fn delete(tx: &OrgTx<ProjectsDelete>, id: ProjectId, expected: &Expect
         ..Default::default()
     };
     tx.update(removed).await?;
-    tx.record(Action::ProjectDeleted, id, Details::removed(facts(&before))).await
+    tx.record(Action::ProjectDeleted, id, EventDetails::removed(facts(&before))).await
 }
 
 /// Restores a deleted project with its id.
@@ -283,6 +283,6 @@ pub async fn restore(tx: &OrgTx<ProjectsDelete>, id: ProjectId) -> Result<Projec
         ..Default::default()
     };
     let project = tx.update(restored).await?;
-    tx.record(Action::ProjectRestored, id, Details::created(facts(&project))).await?;
+    tx.record(Action::ProjectRestored, id, EventDetails::created(facts(&project))).await?;
     Ok(project)
 }

@@ -11,7 +11,7 @@ use crate::{
     Result,
     base::{ids::MemberId, permissions::WritePermission},
     storage::{
-        audit::{Action, Details},
+        audit::{Action, EventDetails},
         db::OrgTx,
     },
 };
@@ -33,6 +33,6 @@ pub(crate) async fn remove_member<P: WritePermission>(tx: &OrgTx<P>, member: Mem
     let columns =
         [(Column::Version, Expr::col(Column::Version).add(1)), (Column::UpdatedAt, Expr::value(tx.now()))];
     tx.update_in_chunks::<Entity>(columns, living.iter().copied()).await?;
-    let details = Details::changed(json!({ "member_id": member }), json!({ "member_id": null }));
+    let details = EventDetails::changed(json!({ "member_id": member }), json!({ "member_id": null }));
     tx.record_all(Action::ProjectUpdated, living, &details).await
 }

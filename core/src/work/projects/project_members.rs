@@ -14,8 +14,8 @@ use crate::{
         permissions::{ProjectsRead, ProjectsUpdate, RequiredPermission, WritePermission},
     },
     storage::{
-        audit::{Action, Details},
-        db::{Expected, OrgTx, chunks},
+        audit::{Action, EventDetails},
+        db::{ExpectedVersion, OrgTx, chunks},
     },
     tenancy::members::ReferencedMembers,
 };
@@ -33,7 +33,7 @@ pub struct ProjectMembers {
 ///
 /// # Errors
 /// `NotFound`, also if it belongs to another organization or is private.
-pub async fn team(tx: &OrgTx<ProjectsRead>, id: ProjectId) -> Result<ProjectMembers> {
+pub async fn get_members(tx: &OrgTx<ProjectsRead>, id: ProjectId) -> Result<ProjectMembers> {
     let version = find_visible(tx, id).one().await?.version;
     Ok(ProjectMembers { members: of(tx, id).await?, version })
 }
@@ -44,11 +44,11 @@ pub async fn team(tx: &OrgTx<ProjectsRead>, id: ProjectId) -> Result<ProjectMemb
 /// # Errors
 /// `NotFound`; `VALIDATION_FAILED` naming members that do not exist or are not active; `PRECONDITION_FAILED` when
 /// `expected` is not the version of the project.
-pub async fn set_team(
+pub async fn set_members(
     tx: &OrgTx<ProjectsUpdate>,
     id: ProjectId,
     wanted: Vec<MemberId>,
-    expected: &Expected,
+    expected: &ExpectedVersion,
 ) -> Result<ProjectMembers> {
     let references = ReferencedMembers::lock(tx, wanted.clone()).await?;
     let project = find_visible(tx, id).one_locked().await?;
@@ -78,7 +78,7 @@ pub async fn set_team(
     };
     let version = tx.update(row).await?.version;
     let members = of(tx, id).await?;
-    let details = Details::changed(json!({ "members": before }), json!({ "members": members }));
+    let details = EventDetails::changed(json!({ "members": before }), json!({ "members": members }));
     tx.record(Action::ProjectUpdated, id, details).await?;
     Ok(ProjectMembers { members, version })
 }

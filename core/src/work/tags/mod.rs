@@ -24,8 +24,8 @@ use crate::{
         text::{SearchTerm, TagName},
     },
     storage::{
-        audit::{Action, Details},
-        db::{Expected, OrgTx, SortKey, TenantTable, contains},
+        audit::{Action, EventDetails},
+        db::{ExpectedVersion, OrgTx, SortKey, TenantTable, contains},
     },
 };
 
@@ -95,7 +95,7 @@ pub async fn create(tx: &OrgTx<TasksCreate>, name: TagName) -> Result<Tag> {
             ..Default::default()
         })
         .await?;
-    tx.record(Action::TagCreated, tag.id, Details::created(facts(&tag))).await?;
+    tx.record(Action::TagCreated, tag.id, EventDetails::created(facts(&tag))).await?;
     Ok(tag)
 }
 
@@ -107,7 +107,7 @@ pub async fn update(
     tx: &OrgTx<TasksUpdate>,
     id: TagId,
     name: Option<TagName>,
-    expected: &Expected,
+    expected: &ExpectedVersion,
 ) -> Result<Tag> {
     let before = tx.find::<Entity>().filter(Column::Id.eq(id)).one_locked().await?;
     expected.check(&before.version)?;
@@ -125,7 +125,7 @@ pub async fn update(
             ..Default::default()
         })
         .await?;
-    tx.record(Action::TagUpdated, id, Details::changed(facts(&before), facts(&tag))).await?;
+    tx.record(Action::TagUpdated, id, EventDetails::changed(facts(&before), facts(&tag))).await?;
     Ok(tag)
 }
 

@@ -15,7 +15,7 @@ use crate::{
         text::{TaskDescription, TaskTitle},
     },
     storage::{
-        audit::{Action, Details},
+        audit::{Action, EventDetails},
         db::OrgTx,
     },
 };
@@ -61,7 +61,7 @@ pub async fn create(tx: &OrgTx<TasksCreate>, new: Vec<NewTask>) -> Result<Vec<Re
         let links =
             created.iter().flat_map(|task| task.tags.iter().map(|tag| (task.task.id, *tag))).collect();
         tag(tx, links).await?;
-        let events = created.iter().map(|task| (task.task.id, Details::created(facts(task)))).collect();
+        let events = created.iter().map(|task| (task.task.id, EventDetails::created(facts(task)))).collect();
         tx.record_each(Action::TaskCreated, events).await?;
     }
     Ok(outcomes)

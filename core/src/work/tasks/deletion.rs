@@ -7,8 +7,8 @@ use crate::{
     Result,
     base::{error::ErrorCode, ids::TaskId, permissions::TasksDelete},
     storage::{
-        audit::{Action, Details},
-        db::{Expected, OrgTx},
+        audit::{Action, EventDetails},
+        db::{ExpectedVersion, OrgTx},
     },
     work::projects,
 };
@@ -18,7 +18,7 @@ use crate::{
 /// # Errors
 /// `NotFound`, also if the caller cannot see its project; `FORBIDDEN` if the caller is neither its creator nor its
 /// assignee; `PRECONDITION_FAILED` when `expected` is not its version.
-pub async fn delete(tx: &OrgTx<TasksDelete>, id: TaskId, expected: &Expected) -> Result<()> {
+pub async fn delete(tx: &OrgTx<TasksDelete>, id: TaskId, expected: &ExpectedVersion) -> Result<()> {
     let task = tx.find::<Entity>().filter(Column::Id.eq(id)).filter(visible(tx)).one_locked().await?;
     access::require_own(tx, &task).await?;
     expected.check(&task.version)?;
@@ -31,7 +31,7 @@ pub async fn delete(tx: &OrgTx<TasksDelete>, id: TaskId, expected: &Expected) ->
         ..Default::default()
     };
     tx.update(removed).await?;
-    tx.record(Action::TaskDeleted, id, Details::removed(facts(&before))).await
+    tx.record(Action::TaskDeleted, id, EventDetails::removed(facts(&before))).await
 }
 
 /// Restores a deleted task with its id, and with those of its tags that still exist.
@@ -60,6 +60,6 @@ pub async fn restore(tx: &OrgTx<TasksDelete>, id: TaskId) -> Result<TaskWithTags
     };
     let task = tx.update(restored).await?;
     let restored = with_tags(tx, task).await?;
-    tx.record(Action::TaskRestored, id, Details::created(facts(&restored))).await?;
+    tx.record(Action::TaskRestored, id, EventDetails::created(facts(&restored))).await?;
     Ok(restored)
 }

@@ -11,7 +11,7 @@ use crate::{
     Result,
     base::{ids::MemberId, permissions::WritePermission},
     storage::{
-        audit::{Action, Details},
+        audit::{Action, EventDetails},
         db::OrgTx,
     },
 };
@@ -31,6 +31,6 @@ pub(crate) async fn unassign_member<P: WritePermission>(tx: &OrgTx<P>, member: M
         (Column::UpdatedAt, Expr::value(tx.now())),
     ];
     tx.update_in_chunks::<Entity>(columns, ids.iter().copied()).await?;
-    let details = Details::changed(json!({ "assignee_id": member }), json!({ "assignee_id": null }));
+    let details = EventDetails::changed(json!({ "assignee_id": member }), json!({ "assignee_id": null }));
     tx.record_all(Action::TaskUpdated, ids, &details).await
 }

@@ -18,8 +18,8 @@ use crate::{
         text::{TaskDescription, TaskTitle},
     },
     storage::{
-        audit::{Action, Details},
-        db::{Expected, OrgTx},
+        audit::{Action, EventDetails},
+        db::{ExpectedVersion, OrgTx},
     },
     tenancy::members::ReferencedMembers,
     work::{projects, tags},
@@ -59,7 +59,7 @@ pub async fn update(
     tx: &OrgTx<TasksUpdate>,
     id: TaskId,
     changes: TaskChanges,
-    expected: &Expected,
+    expected: &ExpectedVersion,
 ) -> Result<TaskWithTags> {
     let assignees = ReferencedMembers::lock(tx, changes.assignee_id.flatten().into_iter().collect()).await?;
     let task = tx.find::<Entity>().filter(Column::Id.eq(id)).filter(visible(tx)).one_locked().await?;
@@ -85,7 +85,7 @@ pub async fn update(
     retag(tx, id, &before.tags, &after.tags).await?;
     let task = store(tx, after.task).await?;
     let after = TaskWithTags { task, tags: after.tags };
-    tx.record(Action::TaskUpdated, id, Details::changed(facts(&before), facts(&after))).await?;
+    tx.record(Action::TaskUpdated, id, EventDetails::changed(facts(&before), facts(&after))).await?;
     Ok(after)
 }
 

@@ -20,7 +20,7 @@ use crate::{
         text::{Activity, Notes},
     },
     storage::{
-        audit::{Action, Details},
+        audit::{Action, EventDetails},
         db::OrgTx,
     },
     tenancy::members,
@@ -116,6 +116,6 @@ pub(super) async fn write<P: WritePermission>(
         .await?;
     tag(tx, entry.id, &tags).await?;
     let entry_with_tags = TimeEntryWithTags { entry, tags };
-    tx.record(action, entry_with_tags.entry.id, Details::created(entry_with_tags.facts())).await?;
+    tx.record(action, entry_with_tags.entry.id, EventDetails::created(entry_with_tags.facts())).await?;
     Ok(entry_with_tags)
 }

@@ -15,8 +15,8 @@ use crate::{
     Result,
     base::{error::ErrorCode, ids::TimeEntryId, permissions::TimeEntriesDelete},
     storage::{
-        audit::{Action, Details},
-        db::{Expected, OrgTx},
+        audit::{Action, EventDetails},
+        db::{ExpectedVersion, OrgTx},
     },
     tenancy::members,
     work::{projects, tasks},
@@ -27,7 +27,11 @@ use crate::{
 /// # Errors
 /// `NotFound`; `Forbidden` for entries of others without `time_entries:manage_all`; `PRECONDITION_FAILED` when
 /// `expected` is not its version; `PERIOD_LOCKED`.
-pub async fn delete(tx: &OrgTx<TimeEntriesDelete>, id: TimeEntryId, expected: &Expected) -> Result<()> {
+pub async fn delete(
+    tx: &OrgTx<TimeEntriesDelete>,
+    id: TimeEntryId,
+    expected: &ExpectedVersion,
+) -> Result<()> {
     let before = lock_own(tx, id).await?;
     expected.check(&before.entry.version)?;
     Rules::of(tx).await?.refuse_locked(before.entry.started_at)?;
@@ -39,7 +43,7 @@ pub async fn delete(tx: &OrgTx<TimeEntriesDelete>, id: TimeEntryId, expected: &E
         ..Default::default()
     };
     tx.update(removed).await?;
-    tx.record(Action::TimeEntryDeleted, id, Details::removed(before.facts())).await
+    tx.record(Action::TimeEntryDeleted, id, EventDetails::removed(before.facts())).await
 }
 
 /// Restores a deleted entry with its id. A running entry continues, unless its member is no longer active.
@@ -90,7 +94,7 @@ pub async fn restore(tx: &OrgTx<TimeEntriesDelete>, id: TimeEntryId) -> Result<T
     let entry = tx.update(restored).await?;
     let tags = tags_of(tx, [id]).await?.remove(&id).unwrap_or_default();
     let entry_with_tags = TimeEntryWithTags { entry, tags };
-    tx.record(Action::TimeEntryRestored, id, Details::created(entry_with_tags.facts())).await?;
+    tx.record(Action::TimeEntryRestored, id, EventDetails::created(entry_with_tags.facts())).await?;
     Ok(entry_with_tags)
 }
 

@@ -29,7 +29,7 @@ pub use create::{NewTimeEntry, TimeEntryFields, create};
 pub use deletion::{delete, restore};
 pub(crate) use entity::{Column, Entity};
 pub use entity::{EntrySource, Model as TimeEntry};
-pub use import::{Import, ImportMemberRef, ImportedEntry, MOST_ROWS, RowFault};
+pub use import::{Import, ImportMemberRef, ImportedEntry, MOST_ROWS, RowError};
 pub(crate) use list::window;
 pub use list::{TimeEntryFilter, TimeEntryKey, list};
 pub(crate) use offboarding::{stop_all_timers, stop_timer_of};

@@ -7,7 +7,7 @@ use crate::{
     Result,
     base::{ids::MemberId, permissions::WritePermission},
     storage::{
-        audit::{Action, Details},
+        audit::{Action, EventDetails},
         db::OrgTx,
     },
     tenancy::members,
@@ -37,7 +37,7 @@ async fn end<P: WritePermission>(tx: &OrgTx<P>, filter: impl IntoCondition) -> R
         let before = TimeEntryWithTags { tags: tags.remove(&id).unwrap_or_default(), entry };
         let mut after = before.clone();
         after.entry.ended_at = Some(ended_at);
-        events.push((id, Details::changed(before.facts(), after.facts())));
+        events.push((id, EventDetails::changed(before.facts(), after.facts())));
     }
     tx.update_each::<Entity>(&[Column::EndedAt, Column::Version, Column::UpdatedAt], rows).await?;
     tx.record_each(Action::TimeEntryStopped, events).await

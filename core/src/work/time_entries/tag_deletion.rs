@@ -7,8 +7,8 @@ use crate::{
     Result,
     base::{error::ErrorCode, ids::TagId, permissions::TasksDelete},
     storage::{
-        audit::{Action, Details},
-        db::{Expected, OrgTx},
+        audit::{Action, EventDetails},
+        db::{ExpectedVersion, OrgTx},
     },
     work::{
         tags,
@@ -21,7 +21,7 @@ use crate::{
 /// # Errors
 /// `NotFound`; `PRECONDITION_FAILED` when `expected` is not its version; `TAG_IN_USE` while a task or a time entry has
 /// it.
-pub async fn delete_tag(tx: &OrgTx<TasksDelete>, id: TagId, expected: &Expected) -> Result<()> {
+pub async fn delete_tag(tx: &OrgTx<TasksDelete>, id: TagId, expected: &ExpectedVersion) -> Result<()> {
     // Locked first: a concurrent request that adds the tag waits, and then does not find it.
     let before = tx.find::<tags::Entity>().filter(tags::Column::Id.eq(id)).one_locked_to_delete().await?;
     expected.check(&before.version)?;
@@ -42,5 +42,5 @@ pub async fn delete_tag(tx: &OrgTx<TasksDelete>, id: TagId, expected: &Expected)
     tx.delete::<tagged_tasks::Entity>(of_task).await?;
     tx.delete::<time_entry_tags::Entity>(of_entry).await?;
     tx.delete::<tags::Entity>(tags::Column::Id.eq(id)).await?;
-    tx.record(Action::TagDeleted, id, Details::removed(tags::facts(&before))).await
+    tx.record(Action::TagDeleted, id, EventDetails::removed(tags::facts(&before))).await
 }

@@ -20,7 +20,7 @@ use crate::{
         },
     },
     storage::{
-        audit::{Action, Details},
+        audit::{Action, EventDetails},
         db::OrgTx,
     },
     tenancy::members,
@@ -106,7 +106,7 @@ async fn end<P: WritePermission>(
         ..Default::default()
     };
     let after = TimeEntryWithTags { entry: tx.update(ended).await?, tags: before.tags.clone() };
-    let details = Details::changed(before.facts(), after.facts());
+    let details = EventDetails::changed(before.facts(), after.facts());
     tx.record(Action::TimeEntryStopped, after.entry.id, details).await?;
     Ok(after)
 }

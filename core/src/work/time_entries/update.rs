@@ -20,8 +20,8 @@ use crate::{
         text::{Activity, Notes},
     },
     storage::{
-        audit::{Action, Details},
-        db::{Expected, OrgTx},
+        audit::{Action, EventDetails},
+        db::{ExpectedVersion, OrgTx},
     },
     tenancy::members,
     work::projects::{self, Project},
@@ -58,7 +58,7 @@ pub async fn update(
     tx: &OrgTx<TimeEntriesUpdate>,
     id: TimeEntryId,
     changes: TimeEntryChanges,
-    expected: &Expected,
+    expected: &ExpectedVersion,
 ) -> Result<TimeEntryWithTags> {
     let before = lock_own(tx, id).await?;
     expected.check(&before.entry.version)?;
@@ -177,7 +177,7 @@ async fn store<P: WritePermission>(
         })
         .await?;
     let after = TimeEntryWithTags { entry, tags: after.tags };
-    let details = Details::changed(before.facts(), after.facts());
+    let details = EventDetails::changed(before.facts(), after.facts());
     tx.record(Action::TimeEntryUpdated, id, details).await?;
     Ok(after)
 }

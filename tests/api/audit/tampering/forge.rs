@@ -87,7 +87,7 @@ impl<'a> Forge<'a> {
         self.log.old_head.clone()
     }
 
-    pub(super) fn behead(&self) -> String {
+    pub(super) fn delete_first_event(&self) -> String {
         format!("DELETE FROM audit_heads WHERE organization_id = {}", self.log.org)
     }
 
@@ -168,7 +168,7 @@ impl<'a> Forge<'a> {
     }
 
     /// Puts that key among those that sign audit logs.
-    pub(super) fn slip_in(&self) -> String {
+    pub(super) fn insert_forged(&self) -> String {
         format!(
             "INSERT INTO signing_keys SELECT {}, purpose, '{FOREIGN_KEY}', {}, wrapped_private, 'retiring', activates_at,
              expires_at, created_at, updated_at FROM signing_keys WHERE purpose = 'audit'",

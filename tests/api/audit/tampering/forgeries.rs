@@ -58,7 +58,7 @@ const FORGERIES: [(&str, Forgery); 25] = [
         (vec![forge.delete(&format!("seq > {last}")), head], last + 1..=last + 1)
     }),
     ("the end and the head removed", |forge, at, _| {
-        (vec![forge.delete(&format!("seq > {at}")), forge.behead()], at..=at + 1)
+        (vec![forge.delete(&format!("seq > {at}")), forge.delete_first_event()], at..=at + 1)
     }),
     ("an event written anew", |forge, at, _| (forge.rewrite(at, at).0, at..=at)),
     ("some events written anew", |forge, at, later| (forge.rewrite(at, later).0, at..=at)),
@@ -70,7 +70,7 @@ const FORGERIES: [(&str, Forgery); 25] = [
     }),
     ("the end written anew and signed with another key", |forge, at, _| (forge.sign_anew(at), at..=at)),
     ("the same, and the key slipped in", |forge, at, _| {
-        (forge.sign_anew(at).into_iter().chain([forge.slip_in()]).collect(), at..=at)
+        (forge.sign_anew(at).into_iter().chain([forge.insert_forged()]).collect(), at..=at)
     }),
     // Nothing is signed any more then, from the beginning on.
     ("the same, and the key in the place of the other", |forge, at, _| {

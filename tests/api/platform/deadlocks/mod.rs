@@ -122,9 +122,9 @@ async fn concurrent_swaps_of_names_are_refused_as_taken() {
     let (server, superuser) =
         Server::builder().env("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60").start_with_superuser().await;
     let world = World::new(&server, &superuser, 0).await;
-    let tags = world.made_two("/tags", |name| json!({ "name": name })).await;
-    let projects = world.made_two("/projects", |name| json!({ "code": name, "name": name })).await;
-    let roles = world.made_two("/roles", |name| json!({ "name": name, "permissions": [] })).await;
+    let tags = world.create_two("/tags", |name| json!({ "name": name })).await;
+    let projects = world.create_two("/projects", |name| json!({ "code": name, "name": name })).await;
+    let roles = world.create_two("/roles", |name| json!({ "name": name, "permissions": [] })).await;
     let mut organizations = Vec::new();
     for slug in ["left", "right"] {
         organizations.push(format!("/api/v1/organizations/{}", world.ada.create_organization(slug).await.id));

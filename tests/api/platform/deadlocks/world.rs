@@ -289,7 +289,7 @@ impl World {
     }
 
     /// Two things of a list, called `left` and `right`; their paths.
-    pub(super) async fn made_two(&self, list: &str, draft: impl Fn(&str) -> Value) -> Vec<String> {
+    pub(super) async fn create_two(&self, list: &str, draft: impl Fn(&str) -> Value) -> Vec<String> {
         let mut made = Vec::new();
         for name in ["left", "right"] {
             let one = id(&self.ada.post(&self.at(list), draft(name)).await.expect(201));

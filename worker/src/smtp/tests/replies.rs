@@ -56,5 +56,5 @@ async fn a_rejection_in_latin_1_is_a_rejection() {
     }
     let stub = Stub::start(&[("AUTH", "535 5.7.8 ungültig")]).await;
     let failure = send(&smtp(&format!("smtp://ada:hunter2@127.0.0.1:{}", stub.port))).await.unwrap_err();
-    assert_eq!((failure.stage, failure.reached), (Stage::LogIn, Reached::No));
+    assert_eq!((failure.stage, failure.reached), (Stage::LogIn, ServerState::No));
 }

@@ -108,7 +108,12 @@ async fn a_certificate_of_a_configured_authority_is_trusted() {
             for (url, ca) in [(&url, None), (&url, Some(others.pem())), (&elsewhere, Some(ours.pem()))] {
                 let ca = ca.as_deref().map(|ca| ("INSULA_CA", ca));
                 let failure = send(&smtp_with(url, ca.as_slice())).await.unwrap_err();
-                assert_eq!((failure.stage, failure.reached), (Stage::Tls, Reached::No), "{}", failure.text);
+                assert_eq!(
+                    (failure.stage, failure.reached),
+                    (Stage::Tls, ServerState::No),
+                    "{}",
+                    failure.text
+                );
                 assert!(failure.text.contains("certificate"), "{}", failure.text);
             }
             assert!(wrong_name.received.lock().unwrap().is_empty());

@@ -6,7 +6,7 @@ use insula_core::{
         ids::{MemberId, ProjectId, TaskId, TimeEntryId},
         text::{self, InvalidText},
     },
-    work::time_entries::{ImportMemberRef, ImportedEntry, MOST_ROWS, ProjectRef, RowFault},
+    work::time_entries::{ImportMemberRef, ImportedEntry, MOST_ROWS, ProjectRef, RowError},
 };
 use uuid::Uuid;
 
@@ -21,7 +21,7 @@ pub(super) struct File {
     pub(super) faulty: usize,
     /// Number of rows that were running when they were exported. They are skipped.
     pub(super) running: usize,
-    pub(super) faults: Vec<RowFault>,
+    pub(super) faults: Vec<RowError>,
 }
 
 /// Parses a file. Empty rows are skipped and not counted.
@@ -55,7 +55,7 @@ pub(super) fn read(text: &str) -> Result<File, Error> {
                 file.faulty += 1;
                 // Problems of later rows would not be reported.
                 if file.faults.len() < MAX_FIELD_ERRORS {
-                    file.faults.extend(faults.into_iter().map(|fault| RowFault { row, fault }));
+                    file.faults.extend(faults.into_iter().map(|fault| RowError { row, fault }));
                 }
             }
         }

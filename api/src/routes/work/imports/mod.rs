@@ -11,7 +11,7 @@ use insula_core::{
         permissions::TimeEntriesCreate,
     },
     storage::idempotency::IdempotentBegin,
-    work::time_entries::{Import, RowFault},
+    work::time_entries::{Import, RowError},
 };
 use poem_openapi::{Object, OpenApi, param::Query};
 use serde::Serialize;
@@ -121,8 +121,8 @@ impl ImportsApi {
     }
 }
 
-impl From<RowFault> for ImportFault {
-    fn from(RowFault { row, fault }: RowFault) -> Self {
+impl From<RowError> for ImportFault {
+    fn from(RowError { row, fault }: RowError) -> Self {
         let (field, code) = (ColumnName(fault.field), FaultCode(fault.code.to_owned()));
         Self { row, field, code, message: Sentence(fault.message) }
     }

@@ -74,7 +74,7 @@ impl TasksBulkApi {
         };
         let sound = parsed.iter().filter_map(|new| new.as_ref().ok().cloned()).collect();
         let mut made = tasks::create(&tx, sound).await?.into_iter();
-        let lost = || Err(Error::Broken("a task has no outcome"));
+        let lost = || Err(Error::Internal("a task has no outcome"));
         let outcomes = parsed.into_iter().map(|new| new.and_then(|_| made.next().unwrap_or_else(lost)));
         let data: Vec<_> = outcomes.map(TaskOutcome::from).collect();
         let is_any = data.iter().any(|outcome| outcome.id.is_some());

@@ -103,7 +103,7 @@ impl TasksApi {
             IdempotentBegin::Fresh(tx) => tx,
         };
         let made = tasks::create(&tx, vec![new]).await?.pop();
-        let task = Task::from(made.ok_or(Error::Broken("a task has no outcome"))??);
+        let task = Task::from(made.ok_or(Error::Internal("a task has no outcome"))??);
         let location = format!("/api/v1/organizations/{}/tasks/{}", task.organization_id, task.id);
         let answer = CreatedResponse::created(location, EntityTag(task.version), &task)?;
         tx.commit_with(answer.stored()).await?;

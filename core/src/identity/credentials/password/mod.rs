@@ -24,7 +24,7 @@ pub struct Passwords {
 }
 
 /// The result of verifying a password against a stored hash.
-pub(super) enum Verdict {
+pub(super) enum PasswordMatch {
     /// The password does not match.
     Wrong,
     /// The password matches, as far as the hash covers it.
@@ -36,7 +36,7 @@ pub(super) enum Verdict {
     },
 }
 
-impl Verdict {
+impl PasswordMatch {
     /// Returns whether the password matches the hash.
     pub(super) const fn is_right(&self) -> bool {
         matches!(self, Self::Right | Self::Outdated { .. })
@@ -71,12 +71,16 @@ impl Passwords {
     ///
     /// # Errors
     /// `Unavailable` when too many requests are waiting, or when this one cannot start within 2 s.
-    pub(super) async fn verify(&self, password: Secret<String>, hash: Option<String>) -> Result<Verdict> {
+    pub(super) async fn verify(
+        &self,
+        password: Secret<String>,
+        hash: Option<String>,
+    ) -> Result<PasswordMatch> {
         self.pool.run(move |memory| verify(password.expose(), hash.as_deref(), memory)).await?
     }
 }
 
-fn verify(typed: &str, hash: Option<&str>, memory: &mut HashMemory) -> Result<Verdict> {
+fn verify(typed: &str, hash: Option<&str>, memory: &mut HashMemory) -> Result<PasswordMatch> {
     let stored = hash.and_then(StoredHash::parse);
     if stored.is_none() && hash.is_some() {
         tracing::warn!(
@@ -84,15 +88,15 @@ fn verify(typed: &str, hash: Option<&str>, memory: &mut HashMemory) -> Result<Ve
         );
     }
     let has_hash = stored.is_some();
-    let Some(stored) = stored.or_else(StoredHash::dummy) else { return Ok(Verdict::Wrong) };
+    let Some(stored) = stored.or_else(StoredHash::dummy) else { return Ok(PasswordMatch::Wrong) };
     let password = text::opaque(typed);
     let mut forms = [Some(&*password), Some(typed).filter(|typed| *typed != password)].into_iter().flatten();
     // Without a hash both forms are tried too, so the time depends only on the typed text.
     match forms.find(|form| stored.matches(form.as_bytes(), memory)).filter(|_| has_hash) {
-        None => Ok(Verdict::Wrong),
-        Some(form) if stored.is_current() && form == password => Ok(Verdict::Right),
-        Some(form) if !stored.covers(form.as_bytes()) => Ok(Verdict::Right),
-        Some(_) => Ok(Verdict::Outdated { renewed: phc::hash(password.as_bytes(), memory)? }),
+        None => Ok(PasswordMatch::Wrong),
+        Some(form) if stored.is_current() && form == password => Ok(PasswordMatch::Right),
+        Some(form) if !stored.covers(form.as_bytes()) => Ok(PasswordMatch::Right),
+        Some(_) => Ok(PasswordMatch::Outdated { renewed: phc::hash(password.as_bytes(), memory)? }),
     }
 }
 
@@ -109,7 +113,7 @@ mod tests {
         let passwords = Passwords::new().unwrap();
         let hash = passwords.hash(secret("correct horse")).await.unwrap();
         let verdict = async |password, hash| passwords.verify(secret(password), hash).await.unwrap();
-        assert!(matches!(verdict("correct horse", Some(hash.clone())).await, Verdict::Right));
+        assert!(matches!(verdict("correct horse", Some(hash.clone())).await, PasswordMatch::Right));
         assert!(!verdict("wrong horse", Some(hash)).await.is_right());
         assert!(!verdict("anything", None).await.is_right());
         assert!(!verdict("", Some(String::new())).await.is_right());
@@ -126,11 +130,11 @@ mod tests {
             ("correct horse", "$2b$04$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e"),
         ] {
             let wrong = passwords.verify(secret("wrong"), Some(hash.to_owned())).await.unwrap();
-            assert!(matches!(wrong, Verdict::Wrong), "{hash}");
+            assert!(matches!(wrong, PasswordMatch::Wrong), "{hash}");
             let right = passwords.verify(secret(password), Some(hash.to_owned())).await.unwrap();
-            let Verdict::Outdated { renewed } = right else { panic!("{hash}") };
+            let PasswordMatch::Outdated { renewed } = right else { panic!("{hash}") };
             let verdict = passwords.verify(secret(password), Some(renewed)).await.unwrap();
-            assert!(matches!(verdict, Verdict::Right), "{hash}");
+            assert!(matches!(verdict, PasswordMatch::Right), "{hash}");
         }
     }
 
@@ -142,10 +146,10 @@ mod tests {
         let verdict =
             async |typed: String| passwords.verify(secret(&typed), Some(hash.to_owned())).await.unwrap();
         for typed in ["x".repeat(100), "x".repeat(72), format!("{}mistyped", "x".repeat(72))] {
-            assert!(matches!(verdict(typed.clone()).await, Verdict::Right), "{typed}");
+            assert!(matches!(verdict(typed.clone()).await, PasswordMatch::Right), "{typed}");
         }
         for typed in ["x".repeat(71), format!("{}\0", "x".repeat(100))] {
-            assert!(matches!(verdict(typed.clone()).await, Verdict::Wrong), "{typed:?}");
+            assert!(matches!(verdict(typed.clone()).await, PasswordMatch::Wrong), "{typed:?}");
         }
     }
 
@@ -157,7 +161,7 @@ mod tests {
             let hash = passwords.hash(secret(password)).await.unwrap();
             for typed in [composed, decomposed] {
                 let verdict = passwords.verify(secret(typed), Some(hash.clone())).await.unwrap();
-                assert!(matches!(verdict, Verdict::Right));
+                assert!(matches!(verdict, PasswordMatch::Right));
             }
         }
     }
@@ -169,10 +173,10 @@ mod tests {
         let old = phc::hash(decomposed.as_bytes(), &mut HashMemory::default()).unwrap();
         assert!(!passwords.verify(secret(composed), Some(old.clone())).await.unwrap().is_right());
         let verdict = passwords.verify(secret(decomposed), Some(old)).await.unwrap();
-        let Verdict::Outdated { renewed } = verdict else { panic!("the old hash was kept") };
+        let PasswordMatch::Outdated { renewed } = verdict else { panic!("the old hash was kept") };
         for typed in [composed, decomposed] {
             let verdict = passwords.verify(secret(typed), Some(renewed.clone())).await.unwrap();
-            assert!(matches!(verdict, Verdict::Right));
+            assert!(matches!(verdict, PasswordMatch::Right));
         }
         assert!(!passwords.verify(secret(decomposed), None).await.unwrap().is_right());
     }

@@ -40,7 +40,7 @@ impl HashingPool {
             let thread = thread::Builder::new().name(format!("passwords-{number}"));
             thread
                 .spawn(move || serve(&queue))
-                .map_err(|_| Error::Broken("cannot start a thread for hashing passwords"))?;
+                .map_err(|_| Error::Internal("cannot start a thread for hashing passwords"))?;
         }
         Ok(Self { jobs })
     }
@@ -65,7 +65,7 @@ impl HashingPool {
             Ok(()) => {}
             Err(TrySendError::Full(_)) => return Err(busy),
             Err(TrySendError::Disconnected(_)) => {
-                return Err(Error::Broken("the password hashing threads have stopped"));
+                return Err(Error::Internal("the password hashing threads have stopped"));
             }
         }
         // The limit covers only the wait for the start. Under overload every start is late, and aborting started work
@@ -73,7 +73,7 @@ impl HashingPool {
         if timeout(MAX_WAIT, started).await.is_err() {
             return Err(busy);
         }
-        outcome.await.map_err(|_| Error::Broken("hashing a password panicked"))
+        outcome.await.map_err(|_| Error::Internal("hashing a password panicked"))
     }
 }
 
@@ -182,7 +182,7 @@ mod tests {
     async fn a_panic_does_not_affect_other_work() {
         let pool = HashingPool::start(1).unwrap();
         let outcome: Result<()> = pool.run(|_| panic!("on purpose")).await;
-        assert!(matches!(outcome, Err(Error::Broken(_))));
+        assert!(matches!(outcome, Err(Error::Internal(_))));
         assert_eq!(pool.run(|_| 7).await.unwrap(), 7);
     }
 

@@ -174,7 +174,7 @@ impl AccessTokens {
         };
         let token = jsonwebtoken::encode(&header, &payload, &key.encoding);
         Ok(AccessToken {
-            token: token.map_err(|_| Error::Broken("could not sign a token"))?,
+            token: token.map_err(|_| Error::Internal("could not sign a token"))?,
             expires_in: ttl,
         })
     }

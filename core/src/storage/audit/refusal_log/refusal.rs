@@ -14,7 +14,7 @@ use crate::{
         permissions::{AuditOrigin, RequestInfo},
     },
     runtime::rate_limit::network,
-    storage::audit::{Action, AuditOutcome, Details},
+    storage::audit::{Action, AuditOutcome, EventDetails},
 };
 
 /// One refusal, or the count of several similar ones.
@@ -136,8 +136,8 @@ impl Refusal {
         }
     }
 
-    pub(super) fn details(&self) -> Details {
-        Details::created(json!(self.facts))
+    pub(super) fn details(&self) -> EventDetails {
+        EventDetails::created(json!(self.facts))
     }
 }
 

@@ -21,7 +21,7 @@ use crate::{
         text::{Activity, EmailAddress, Notes, TagName},
     },
     storage::{
-        audit::{Action, Details},
+        audit::{Action, EventDetails},
         db::OrgTx,
     },
 };
@@ -73,7 +73,7 @@ pub struct ImportedEntry {
 
 /// An error in one row.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RowFault {
+pub struct RowError {
     /// Number of the row, from 1.
     pub row: usize,
     /// The column and the error.
@@ -85,7 +85,7 @@ pub struct RowFault {
 pub struct Import {
     valid: Vec<TimeEntryWithTags>,
     /// In the order of the rows, at most [`MAX_FIELD_ERRORS`].
-    pub faults: Vec<RowFault>,
+    pub faults: Vec<RowError>,
 }
 
 impl Import {
@@ -107,14 +107,14 @@ impl Import {
                 }
                 // Further errors would not be reported.
                 Err(_) if faults.len() >= MAX_FIELD_ERRORS => {}
-                Err(wrong) => faults.extend(wrong.into_iter().map(|fault| RowFault { row: number, fault })),
+                Err(wrong) => faults.extend(wrong.into_iter().map(|fault| RowError { row: number, fault })),
             }
         }
         for index in overlaps::find(tx, &rules, &valid).await? {
             let code = ErrorCode::TimeEntryOverlap;
             let (field, message) = ("started_at".to_owned(), code.sentence().to_owned());
             let fault = FieldError { field, code: code.as_str(), message };
-            faults.push(RowFault { row: row_numbers[index], fault });
+            faults.push(RowError { row: row_numbers[index], fault });
         }
         faults.sort_by_key(|fault| fault.row);
         faults.truncate(MAX_FIELD_ERRORS);
@@ -127,7 +127,7 @@ impl Import {
     /// `VALIDATION_FAILED` naming every invalid row, such as `rows[7].project_code`.
     pub async fn write(self, tx: &OrgTx<TimeEntriesCreate>) -> Result<usize> {
         if !self.faults.is_empty() {
-            let named = self.faults.into_iter().map(|RowFault { row, fault }| FieldError {
+            let named = self.faults.into_iter().map(|RowError { row, fault }| FieldError {
                 field: format!("rows[{row}].{}", fault.field),
                 ..fault
             });
@@ -138,7 +138,7 @@ impl Import {
             tx.insert_many::<entity::ActiveModel>(rows.collect()).await?;
             let links: Vec<_> = batch.iter().flat_map(|entry| links(tx, entry)).collect();
             tx.insert_many(links).await?;
-            let events = batch.iter().map(|entry| (entry.entry.id, Details::created(entry.facts())));
+            let events = batch.iter().map(|entry| (entry.entry.id, EventDetails::created(entry.facts())));
             tx.record_each(Action::TimeEntryImported, events.collect()).await?;
         }
         Ok(self.valid.len())

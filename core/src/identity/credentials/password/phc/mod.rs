@@ -67,7 +67,7 @@ pub(super) fn hash(password: &[u8], memory: &mut HashMemory) -> Result<String> {
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters());
     let computed = memory.compute(&argon2, password, &salt, &mut out).is_ok();
     let hash = with_current_parameters(&salt, &out).filter(|_| computed);
-    hash.map(|hash| hash.to_string()).ok_or(Error::Broken("Argon2 refuses a password"))
+    hash.map(|hash| hash.to_string()).ok_or(Error::Internal("Argon2 refuses a password"))
 }
 
 fn with_current_parameters(salt: &[u8], out: &[u8]) -> Option<PasswordHash> {
