@@ -156,20 +156,23 @@ async fn make(
     Ok(started.elapsed())
 }
 
-/// Seals one batch of every log; gives the number of events.
+/// Seals all events; gives their number.
 async fn flush(db: &Db, signer: &Signer) -> Outcome<u64> {
-    let mut flushed =
-        audit_chain::flush(db, signer, &audit_chain::unsealed(db).await?, &HashSet::new()).await?;
-    match flushed.failed.pop() {
-        Some((_, error)) => Err(error.into()),
-        None => Ok(flushed.events),
+    let (mut unsealed, mut sealed) = (audit_chain::unsealed(db).await?, 0);
+    while !unsealed.is_empty() {
+        let mut flushed = audit_chain::flush(db, signer, &mut unsealed, &HashSet::new()).await?;
+        if let Some((_, error)) = flushed.failed.pop() {
+            return Err(error.into());
+        }
+        sealed += flushed.events;
     }
+    Ok(sealed)
 }
 
 /// How many events a second are sealed, and how many verified.
 async fn chain(db: &Db, master: &MasterKey, caller: &Caller) -> Outcome<(f64, f64)> {
     let signer = Signer::new(master.clone());
-    while flush(db, &signer).await? > 0 {}
+    flush(db, &signer).await?;
     let details =
         EventDetails::created(json!({ "code": "ENGINE", "name": "Analytical Engine", "color": null }));
     for from in (0..EVENTS).step_by(1_000) {
@@ -177,13 +180,8 @@ async fn chain(db: &Db, master: &MasterKey, caller: &Caller) -> Outcome<(f64, f6
         tx.record_all(Action::ProjectCreated, from..from + 1_000, &details).await?;
         tx.commit().await?;
     }
-    let (started, mut sealed) = (Instant::now(), 0);
-    loop {
-        match flush(db, &signer).await? {
-            0 => break,
-            events => sealed += events,
-        }
-    }
+    let started = Instant::now();
+    let sealed = flush(db, &signer).await?;
     let sealing = started.elapsed();
     let proof = authorize(db, caller).await?;
     let started = Instant::now();

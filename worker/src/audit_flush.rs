@@ -36,23 +36,30 @@ pub(crate) async fn run(db: &Db, signer: &Signer, stop: &CancellationToken) {
 }
 
 /// Seals batches until only logs that fail are left. `failing`: the logs that failed the last time.
+///
+/// The logs take turns, one batch each. New events of other logs are looked for each [`LOOK_EVERY`], because a look costs
+/// more the longer the backlog is.
 async fn flush(db: &Db, signer: &Signer, lag: &mut Lag, failing: &mut HashSet<OrgId>) -> Result<()> {
     let mut failed = HashSet::new();
     loop {
-        let unsealed = audit_chain::unsealed(db).await?;
+        let mut unsealed = audit_chain::unsealed(db).await?;
         lag.measure(&unsealed);
-        let flushed = audit_chain::flush(db, signer, &unsealed, &failed).await?;
-        for (organization, error) in flushed.failed {
-            // Logged once; after that the lag shows it.
-            if !failing.contains(&organization) {
-                tracing::error!(%error, %organization, "could not seal an audit log");
+        let (looked, mut events) = (Instant::now(), 0);
+        while !unsealed.is_empty() && (events == 0 || looked.elapsed() < LOOK_EVERY) {
+            let flushed = audit_chain::flush(db, signer, &mut unsealed, &failed).await?;
+            for (organization, error) in flushed.failed {
+                // Logged once; after that the lag shows it.
+                if !failing.contains(&organization) {
+                    tracing::error!(%error, %organization, "could not seal an audit log");
+                }
+                failed.insert(organization);
             }
-            failed.insert(organization);
+            events += flushed.events;
+            metrics::audit_sealed(flushed.events);
         }
-        if flushed.events == 0 {
+        if events == 0 {
             break;
         }
-        metrics::audit_sealed(flushed.events);
     }
     for organization in failing.difference(&failed) {
         tracing::info!(%organization, "an audit log can be sealed again");

@@ -1,6 +1,6 @@
 //! Seals events: new events are appended to the chain of their organization, in the order in which they were written.
 
-use std::{collections::HashSet, time::Duration};
+use std::{collections::HashSet, mem, time::Duration};
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
@@ -88,6 +88,13 @@ pub struct Unsealed {
     organizations: Vec<OrgId>,
 }
 
+impl Unsealed {
+    /// Returns whether no log has events that are not sealed.
+    pub const fn is_empty(&self) -> bool {
+        self.organizations.is_empty()
+    }
+}
+
 #[derive(FromQueryResult)]
 struct UnsealedLog {
     organization_id: OrgId,
@@ -105,28 +112,34 @@ pub async fn unsealed(db: &Db) -> Result<Unsealed> {
     Ok(Unsealed { lag: lag.unwrap_or_default(), organizations })
 }
 
-/// Seals one batch of each log in `unsealed` that is not in `except`. Repeat it until no events are left. Several
-/// processes can run it at once, because the head of a chain is locked. A log that cannot be sealed does not stop the
-/// others.
+/// Seals one batch of each log in `unsealed` that is not in `except`. Only the logs that may have more events stay in
+/// `unsealed`, so that a long backlog is searched once and not before each batch. Several processes can run it at once,
+/// because the head of a chain is locked. A log that cannot be sealed does not stop the others.
 ///
 /// # Errors
 /// If there is no signing key.
 pub async fn flush(
     db: &Db,
     signer: &Signer,
-    unsealed: &Unsealed,
+    unsealed: &mut Unsealed,
     except: &HashSet<OrgId>,
 ) -> Result<FlushStats> {
     let mut stats = FlushStats::default();
-    let orgs: Vec<_> = unsealed.organizations.iter().filter(|org| !except.contains(org)).collect();
-    if orgs.is_empty() {
+    let mut organizations = mem::take(&mut unsealed.organizations);
+    organizations.retain(|org| !except.contains(org));
+    if organizations.is_empty() {
         return Ok(stats);
     }
     let key = signer.key(db).await?;
-    for org in orgs {
-        match seal(db, &key, *org).await {
-            Ok(sealed) => stats.events += sealed,
-            Err(error) => stats.failed.push((*org, error)),
+    for org in organizations {
+        match seal(db, &key, org).await {
+            Ok(sealed) => {
+                stats.events += sealed;
+                if sealed == BATCH {
+                    unsealed.organizations.push(org);
+                }
+            }
+            Err(error) => stats.failed.push((org, error)),
         }
     }
     Ok(stats)

@@ -11,7 +11,7 @@ use super::table::TABLE;
 const PLATFORM: &str = "00000000000000000000000000000000";
 
 /// What a superuser's look into an organization leaves there, whatever comes of it.
-const POLL_INTERVAL: &str = "platform.access";
+const ACCESS_EVENT: &str = "platform.access";
 
 /// Members of request and response bodies whose values must not be in a log.
 const SECRET: [&str; 13] = [
@@ -91,7 +91,7 @@ impl Walk {
             self.faults.push(format!("{step} has no row"));
         }
         let expected = expected.unwrap_or_default();
-        let looks: Vec<_> = expected.iter().copied().filter(|event| event.contains(POLL_INTERVAL)).collect();
+        let looks: Vec<_> = expected.iter().copied().filter(|event| event.contains(ACCESS_EVENT)).collect();
         let (may_try, is_once) = (self.takes(step, "dry_run"), self.takes(step, "Idempotency-Key"));
         let who = if is_once { &who.with("idempotency-key", step) } else { who };
 
