@@ -44,6 +44,7 @@ def read(file: Path) -> list[Value]:
     Raises ValueError for a value without a description.
     """
     text = file.read_text()
+    defaults = yaml.safe_load(text)
     values, path, description, rules, found = [], [], [], {}, False
     block_of = None
     for line in text.splitlines():
@@ -61,7 +62,7 @@ def read(file: Path) -> list[Value]:
             block_of = None
             path = path[:depth] + [match[2]]
             if found:
-                values.append(Value(tuple(path), " ".join(description), rules, at(yaml.safe_load(text), path)))
+                values.append(Value(tuple(path), " ".join(description), rules, at(defaults, path)))
                 block_of = depth
             elif line.split("#")[0].rstrip() != f"{match[1]}{match[2]}:":
                 raise ValueError(f"{'.'.join(path)} has no description")

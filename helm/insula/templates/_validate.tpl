@@ -57,7 +57,7 @@
 {{- end -}}
 {{- range $path, $scale := dict "api.autoscaling" $values.api.autoscaling "worker.keda" $values.worker.keda -}}
 {{- if and $scale.enabled (lt (int $scale.maxReplicas) (int $scale.minReplicas)) -}}
-{{- fail (printf "\n\n%s.maxReplicas must not be less than %s.minReplicas." $path $path) -}}
+{{- fail (printf "\n\nThe maximum must not be less than the minimum: set %s.maxReplicas." $path) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
