@@ -1,11 +1,16 @@
 """Values that together use every part of the templates."""
 
+import hashlib
+
 from chart import EMBEDDED, EXAMPLES, MINIMAL, load, merged
 
+# The program refuses keys that can be guessed.
+SECRET_KEY = hashlib.sha256(b"secret key").hexdigest()
+PREVIOUS_KEY = hashlib.sha256(b"previous key").hexdigest()
 INLINE = {
     "image": {"repository": "insula"},
     "publicUrl": "https://insula.example:8443",
-    "secretKey": {"value": "k" * 48, "previous": {"value": "p" * 48}},
+    "secretKey": {"value": SECRET_KEY, "previous": {"value": PREVIOUS_KEY}},
     "database": {"url": "postgres://login@db:5432/insula", "migration": {"url": "postgres://owner@db:5432/insula"}},
     "redis": {"url": "redis://redis:6379"},
     "smtp": {"url": "smtps://mail:465"},

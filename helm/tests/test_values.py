@@ -5,7 +5,7 @@ import base64
 import chart
 import pytest
 from chart import EMBEDDED, MINIMAL, container, environment, find, merged, names, pod_spec, render
-from matrix import CASES, INLINE
+from matrix import CASES, INLINE, PREVIOUS_KEY, SECRET_KEY
 
 
 def test_only_the_migration_gets_the_url_of_the_owner():
@@ -19,14 +19,14 @@ def test_only_the_migration_gets_the_url_of_the_owner():
 
 def test_no_secret_is_in_an_environment():
     for workload in chart.pods(render(INLINE)):
-        for value in ("kkkk", "pppp", "postgres://", "redis://", "smtps://", "passphrase"):
+        for value in (SECRET_KEY, PREVIOUS_KEY, "postgres://", "redis://", "smtps://", "passphrase"):
             assert value not in str(workload)
 
 
 def test_secrets_of_the_chart_contain_the_values():
     secret = find(render(INLINE), "Secret", "insula")["data"]
     assert {key: base64.b64decode(value).decode() for key, value in secret.items()} == {
-        "secret-key": "k" * 48, "secret-key-previous": "p" * 48, "database-url": INLINE["database"]["url"],
+        "secret-key": SECRET_KEY, "secret-key-previous": PREVIOUS_KEY, "database-url": INLINE["database"]["url"],
         "redis-url": INLINE["redis"]["url"], "smtp-url": INLINE["smtp"]["url"],
         "first-superuser-password": INLINE["firstSuperuser"]["password"],
     }
