@@ -10,7 +10,7 @@ LLVM_COV := 0.9.1
 # Tests wait more than they compute.
 export RUST_TEST_THREADS ?= 4
 
-.PHONY: help run test test-chaos test-load fuzz bench scale coverage lint fmt openapi env-example clean reset
+.PHONY: help run test test-chaos test-load test-helm fuzz bench scale coverage lint fmt openapi env-example chart clean reset
 
 help: ## List all commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,10 @@ fuzz: ## Run schemathesis against the API, as an owner and as a superuser, for I
 test-load: ## Test restarts under load, overload, idle connections and many logins, with a release build
 	cargo build --release --workspace
 	$(TARGET)/release/load
+
+test-helm: ## Test the Helm chart with the real Helm, and run its containers as processes; ARGS for pytest
+	cargo build --workspace
+	INSULA_BINARY=$(TARGET)/debug/insula SERVICES=$(TARGET)/debug/services helm/tests/run $(ARGS)
 
 bench: ## Measure requests and e-mails per second, time until a job starts, and the cost of jobs and audit events
 	cargo build --release --workspace
@@ -80,6 +84,9 @@ openapi: ## Update the committed OpenAPI document
 env-example: ## Update the committed .env.example
 	cargo build --workspace --bin insula
 	$(TARGET)/debug/insula config print --env > .env.example.new && mv .env.example.new .env.example
+
+chart: ## Update the generated files of the Helm chart: README.md, values.schema.json, alerts and dashboards
+	helm/tests/run generate
 
 clean: ## Delete build output; keeps the data
 	cargo clean
