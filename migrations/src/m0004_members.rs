@@ -21,7 +21,8 @@ impl MigrationTrait for Migration {
             .version()
             .timestamps()
             .unique("members_organization_user_key", &["organization_id", "user_id"])
-            .index(&["user_id"])
+            // The organizations of a user, in the order of their list.
+            .index(&["user_id", "joined_at", "id"])
             .create()
             .await?;
 
