@@ -63,9 +63,11 @@ def test_the_chart_has_the_version_of_the_program():
     assert chart.load(chart.FOLDER / "Chart.yaml")["appVersion"] == version
 
 
-def test_the_links_of_the_readme_lead_to_files():
-    links = re.findall(r"\]\(([^)#:]+)\)", (chart.FOLDER / "README.md").read_text())
-    assert links and all((chart.FOLDER / link).exists() for link in links)
+@pytest.mark.parametrize("page", ["helm/insula/README.md", "docs/deploy.md"])
+def test_links_lead_to_files(page):
+    page = generate.ROOT / page
+    links = re.findall(r"\]\(([^)#:]+)[)#]", page.read_text())
+    assert links and [link for link in links if not (page.parent / link).exists()] == []
 
 
 def test_alerts_and_dashboards_are_rendered(tmp_path):
