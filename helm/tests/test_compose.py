@@ -12,10 +12,15 @@ def test_the_specification_accepts_the_file(name):
     compose_spec.PyCompose.from_json(json.dumps(compose.load(name)))
 
 
-@pytest.mark.parametrize("mistake", [
-    {"prots": []}, {"stop_grace_period": "soon"}, {"depends_on": {"postgres": {"condition": "service_happy"}}},
-    {"healthcheck": {"intervall": "2s"}},
-])
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        {"prots": []},
+        {"stop_grace_period": "soon"},
+        {"depends_on": {"postgres": {"condition": "service_happy"}}},
+        {"healthcheck": {"intervall": "2s"}},
+    ],
+)
 def test_the_validation_finds_mistakes(mistake):
     file = compose.load("compose.yaml")
     file["services"]["api"] |= mistake
@@ -45,6 +50,8 @@ def test_services_wait_for_those_that_they_need():
     assert conditions("worker") == {"api": "service_healthy", "mailpit": "service_healthy"}
     for name in ("postgres", "valkey", "mailpit"):
         assert services[name]["healthcheck"]["test"]
-    with_owner = [name for name, service in services.items() if "INSULA_MIGRATION_DATABASE_URL" in service.get("environment", {})]
+    with_owner = [
+        name for name, service in services.items() if "INSULA_MIGRATION_DATABASE_URL" in service.get("environment", {})
+    ]
     assert with_owner == ["migrate"]
     assert {name for name, service in services.items() if service.get("profiles") == ["observability"]} == {"lgtm"}

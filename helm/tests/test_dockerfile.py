@@ -25,8 +25,17 @@ def test_hadolint():
 
 
 def test_checkov():
-    command = [os.environ["CHECKOV"], "--file", DOCKERFILE, "--framework", "dockerfile", "--skip-download", "--compact",
-               "--output", "json"]
+    command = [
+        os.environ["CHECKOV"],
+        "--file",
+        DOCKERFILE,
+        "--framework",
+        "dockerfile",
+        "--skip-download",
+        "--compact",
+        "--output",
+        "json",
+    ]
     result = json.loads(subprocess.run(command, text=True, capture_output=True).stdout)
     assert result["summary"]["passed"] > 10
     assert [check["check_name"] for check in result["results"]["failed_checks"]] == []

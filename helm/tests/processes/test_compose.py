@@ -26,9 +26,12 @@ def services(binary, tmp_path):
     def start(service: dict, *command: str):
         environment = IMAGE | {"INSULA_OPS_BIND": f"127.0.0.1:{free_port()}", "INSULA_BIND": f"127.0.0.1:{free_port()}"}
         environment |= compose.environment(service)
-        environment = {name: value.replace("@postgres:5432", f"@{admin.hostname}:{admin.port}")
-                       .replace("redis://valkey:6379", redis).replace("/var/lib/insula", str(tmp_path / "data"))
-                       for name, value in environment.items()}
+        environment = {
+            name: value.replace("@postgres:5432", f"@{admin.hostname}:{admin.port}")
+            .replace("redis://valkey:6379", redis)
+            .replace("/var/lib/insula", str(tmp_path / "data"))
+            for name, value in environment.items()
+        }
         arguments = command or service.get("command", ["serve"])
         log = (tmp_path / f"log-{len(running)}").open("w+")
         process = subprocess.Popen([binary, *arguments], env=environment, cwd=tmp_path, stdout=log, stderr=log)
@@ -63,7 +66,9 @@ def test_the_program_accepts_every_environment(name, services):
 
 def test_compose(services):
     admin = urlsplit(os.environ["INSULA_TEST_POSTGRES_ADMIN_URL"])
-    with pg8000.native.Connection(admin.username, host=admin.hostname, port=admin.port, database="postgres") as connection:
+    with pg8000.native.Connection(
+        admin.username, host=admin.hostname, port=admin.port, database="postgres"
+    ) as connection:
         script = re.sub(r"^--.*$", "", (compose.FOLDER / "postgres-logins.sql").read_text(), flags=re.MULTILINE)
         for statement in script.split(";"):
             if statement.strip():
