@@ -265,6 +265,11 @@ def test_selectors_find_the_pods():
         assert monitor["podMetricsEndpoints"][0]["interval"] == "15s"
         for selector in [*selectors, monitor["selector"]["matchLabels"]]:
             assert any(selector.items() <= pod.items() for pod in labels.values())
+        [expression] = monitor["selector"]["matchExpressions"]
+        components = {pod[expression["key"]] for pod in labels.values()}
+        assert expression["operator"] == "In" and set(expression["values"]) == components == {"api", "worker"}
+        # The rules and dashboards select the job "insula".
+        assert {pod[monitor["jobLabel"]] for pod in labels.values()} == {"insula"}
         assert len(labels) == 2 and all(
             monitor["selector"]["matchLabels"].items() <= pod.items() for pod in labels.values()
         )
