@@ -56,31 +56,65 @@ CASES = {
     "placement": merged(MINIMAL, {"api": PLACEMENT, "worker": PLACEMENT, "migrations": MIGRATION_PLACEMENT}),
     "extra": merged(MINIMAL, EXTRA),
     "route": merged(MINIMAL, ROUTE),
-    "ingress": merged(MINIMAL, {"ingress": {"enabled": True, "hosts": ["a.example", "*.b.example"]}},
-                      {"trustedProxies": ["10.0.0.0/8"]}),
-    "ingress-without-tls": merged(MINIMAL, {"ingress": {"enabled": True, "tls": {"enabled": False}}},
-                                  {"trustedProxies": ["10.0.0.0/8"]}),
-    "scaling": merged(MINIMAL, {"api": {"autoscaling": {"enabled": True}}},
-                      {"worker": {"keda": {"enabled": True, "prometheusUrl": "http://prometheus:9090"}}}),
-    "triggers": merged(MINIMAL, {"worker": {"keda": {"enabled": True, "triggers": [
-        {"type": "cron", "metadata": {"timezone": "UTC", "start": "0 6 * * *", "end": "0 20 * * *",
-                                      "desiredReplicas": "5"}}]}}}),
-    "budgets": merged(MINIMAL, {"api": {"replicas": 4, "podDisruptionBudget": {"minAvailable": "50%"}}},
-                      {"worker": {"replicas": 3}}),
+    "ingress": merged(
+        MINIMAL,
+        {"ingress": {"enabled": True, "hosts": ["a.example", "*.b.example"]}},
+        {"trustedProxies": ["10.0.0.0/8"]},
+    ),
+    "ingress-without-tls": merged(
+        MINIMAL, {"ingress": {"enabled": True, "tls": {"enabled": False}}}, {"trustedProxies": ["10.0.0.0/8"]}
+    ),
+    "scaling": merged(
+        MINIMAL,
+        {"api": {"autoscaling": {"enabled": True}}},
+        {"worker": {"keda": {"enabled": True, "prometheusUrl": "http://prometheus:9090"}}},
+    ),
+    "triggers": merged(
+        MINIMAL,
+        {
+            "worker": {
+                "keda": {
+                    "enabled": True,
+                    "triggers": [
+                        {
+                            "type": "cron",
+                            "metadata": {
+                                "timezone": "UTC",
+                                "start": "0 6 * * *",
+                                "end": "0 20 * * *",
+                                "desiredReplicas": "5",
+                            },
+                        }
+                    ],
+                }
+            }
+        },
+    ),
+    "budgets": merged(
+        MINIMAL, {"api": {"replicas": 4, "podDisruptionBudget": {"minAvailable": "50%"}}}, {"worker": {"replicas": 3}}
+    ),
     "no-policies": merged(MINIMAL, {"networkPolicy": {"enabled": False}}),
-    "strict-policies": merged(MINIMAL, {"networkPolicy": {
-        "apiFrom": [{"podSelector": {"matchLabels": {"app": "proxy"}}}],
-        "databaseTo": [{"ipBlock": {"cidr": "192.0.2.0/24"}}],
-        "redisTo": [{"podSelector": {}}],
-        "smtpTo": [{"ipBlock": {"cidr": "198.51.100.7/32"}}],
-        "extraEgress": [{"ports": [{"port": 443, "protocol": "TCP"}]}],
-    }}),
+    "strict-policies": merged(
+        MINIMAL,
+        {
+            "networkPolicy": {
+                "apiFrom": [{"podSelector": {"matchLabels": {"app": "proxy"}}}],
+                "databaseTo": [{"ipBlock": {"cidr": "192.0.2.0/24"}}],
+                "redisTo": [{"podSelector": {}}],
+                "smtpTo": [{"ipBlock": {"cidr": "198.51.100.7/32"}}],
+                "extraEgress": [{"ports": [{"port": 443, "protocol": "TCP"}]}],
+            }
+        },
+    ),
     "authorities": merged(MINIMAL, {"ca": {"existingConfigMap": "authorities"}}),
     "service": merged(MINIMAL, {"service": {"type": "LoadBalancer", "port": 443, "annotations": {"a": "b"}}}),
     "openshift": merged(MINIMAL, {"podSecurityContext": {"runAsUser": None, "runAsGroup": None, "fsGroup": None}}),
-    "names": merged(MINIMAL, {"nameOverride": "backend", "commonLabels": {"team": "platform"}},
-                    {"imagePullSecrets": ["registry"], "image": {"digest": "sha256:" + "0" * 64}},
-                    {"serviceAccount": {"create": False}, "listenAddress": "::"}),
+    "names": merged(
+        MINIMAL,
+        {"nameOverride": "backend", "commonLabels": {"team": "platform"}},
+        {"imagePullSecrets": ["registry"], "image": {"digest": "sha256:" + "0" * 64}},
+        {"serviceAccount": {"create": False}, "listenAddress": "::"},
+    ),
     "monitoring": merged(MINIMAL, MONITORING),
 }
 CASES |= {f"example-{file.parent.name}": load(file) for file in EXAMPLES}

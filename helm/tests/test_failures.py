@@ -15,33 +15,53 @@ REFUSED = {
     "http": (merged(MINIMAL, {"publicUrl": "http://insula.example"}), "publicUrl must begin with https://"),
     "no database": (merged(MINIMAL, {"database": {"existingSecret": ""}}), "Set database.existingSecret"),
     "no login for migrations": (
-        merged(MINIMAL, {"database": {"migration": {"existingSecret": ""}}}), "Set database.migration.existingSecret"),
+        merged(MINIMAL, {"database": {"migration": {"existingSecret": ""}}}),
+        "Set database.migration.existingSecret",
+    ),
     "no secret key": (merged(MINIMAL, {"secretKey": {"existingSecret": ""}}), "Set secretKey.existingSecret"),
-    "no secret key, embedded": (merged(EMBEDDED, {"secretKey": {"existingSecret": ""}}), "Set secretKey.existingSecret"),
+    "no secret key, embedded": (
+        merged(EMBEDDED, {"secretKey": {"existingSecret": ""}}),
+        "Set secretKey.existingSecret",
+    ),
     "no secret key, development": (
         merged(MINIMAL, {"secretKey": {"existingSecret": ""}, "environment": "development"}),
-        "Set secretKey.existingSecret"),
+        "Set secretKey.existingSecret",
+    ),
     "short secret key": (
-        merged(MINIMAL, {"secretKey": {"existingSecret": "", "value": "short"}}), "must have at least 32 bytes"),
+        merged(MINIMAL, {"secretKey": {"existingSecret": "", "value": "short"}}),
+        "must have at least 32 bytes",
+    ),
     "embedded with a database": (merged(MINIMAL, {"embedded": {"enabled": True}}), "embedded.enabled uses SQLite"),
     "two authorities": (
-        merged(MINIMAL, {"ca": {"existingSecret": "a", "existingConfigMap": "b"}}), "ca.existingSecret or ca.existing"),
+        merged(MINIMAL, {"ca": {"existingSecret": "a", "existingConfigMap": "b"}}),
+        "ca.existingSecret or ca.existing",
+    ),
     "superuser without password": (
-        merged(MINIMAL, {"firstSuperuser": {"email": "a@b.example"}}), "set firstSuperuser.existingSecret"),
+        merged(MINIMAL, {"firstSuperuser": {"email": "a@b.example"}}),
+        "set firstSuperuser.existingSecret",
+    ),
     "superuser without address": (
-        merged(MINIMAL, {"firstSuperuser": {"password": "secret"}}), "set firstSuperuser.email"),
+        merged(MINIMAL, {"firstSuperuser": {"password": "secret"}}),
+        "set firstSuperuser.email",
+    ),
     "ingress without proxies": (merged(MINIMAL, INGRESS), "Set trustedProxies"),
     "gateway without proxies": (
-        merged(MINIMAL, {"gateway": {"enabled": True, "parentRefs": [{"name": "a"}]}}), "Set trustedProxies"),
+        merged(MINIMAL, {"gateway": {"enabled": True, "parentRefs": [{"name": "a"}]}}),
+        "Set trustedProxies",
+    ),
     "gateway without parents": (
-        merged(MINIMAL, {"gateway": {"enabled": True}, "trustedProxies": ["10.0.0.0/8"]}), "set gateway.parentRefs"),
+        merged(MINIMAL, {"gateway": {"enabled": True}, "trustedProxies": ["10.0.0.0/8"]}),
+        "set gateway.parentRefs",
+    ),
     "KEDA without triggers": (merged(MINIMAL, KEDA), "set worker.keda.prometheusUrl"),
     "limits of servers": (
         merged(MINIMAL, {"api": {"autoscaling": {"enabled": True, "minReplicas": 3, "maxReplicas": 2}}}),
-        "set api.autoscaling.maxReplicas"),
+        "set api.autoscaling.maxReplicas",
+    ),
     "limits of workers": (
         merged(MINIMAL, KEDA, {"worker": {"keda": {"prometheusUrl": "http://p", "minReplicas": 9}}}),
-        "set worker.keda.maxReplicas"),
+        "set worker.keda.maxReplicas",
+    ),
     # By the schema:
     "embedded with replicas": (merged(EMBEDDED, {"api": {"replicas": 2}}), "api.replicas"),
     "embedded with autoscaling": (merged(EMBEDDED, {"api": {"autoscaling": {"enabled": True}}}), "autoscaling.enabled"),
@@ -50,8 +70,15 @@ REFUSED = {
     "an unknown setting": (merged(MINIMAL, {"config": {"INSULA_LIMIT_REED": "1/min"}}), "INSULA_LIMIT_REED"),
 }
 # Each of these secrets is a value or a Secret, not both.
-for path, field in {"database": "url", "database.migration": "url", "redis": "url", "smtp": "url", "secretKey": "value",
-                    "secretKey.previous": "value", "firstSuperuser": "password"}.items():
+for path, field in {
+    "database": "url",
+    "database.migration": "url",
+    "redis": "url",
+    "smtp": "url",
+    "secretKey": "value",
+    "secretKey.previous": "value",
+    "firstSuperuser": "password",
+}.items():
     text = {"redis": "redis://r", "smtp": "smtp://m"}.get(path, "postgres://db" if field == "url" else "x" * 40)
     twice = {field: text, "existingSecret": "also"}
     for key in reversed(path.split(".")):
@@ -60,11 +87,19 @@ for path, field in {"database": "url", "database.migration": "url", "redis": "ur
 
 ACCEPTED = {
     "minimal": MINIMAL,
-    "one login": merged(MINIMAL, {"database": {"migration": {"existingSecret": ""}}},
-                        {"config": {"INSULA_REQUIRE_SEPARATE_DATABASE_LOGIN": False}}),
-    "own migrations": merged(MINIMAL, {"database": {"migration": {"existingSecret": ""}}, "migrations": {"mode": "none"}}),
-    "embedded without a key": merged(EMBEDDED, {"secretKey": {"existingSecret": ""}},
-                                     {"environment": "development", "publicUrl": "http://localhost:8080"}),
+    "one login": merged(
+        MINIMAL,
+        {"database": {"migration": {"existingSecret": ""}}},
+        {"config": {"INSULA_REQUIRE_SEPARATE_DATABASE_LOGIN": False}},
+    ),
+    "own migrations": merged(
+        MINIMAL, {"database": {"migration": {"existingSecret": ""}}, "migrations": {"mode": "none"}}
+    ),
+    "embedded without a key": merged(
+        EMBEDDED,
+        {"secretKey": {"existingSecret": ""}},
+        {"environment": "development", "publicUrl": "http://localhost:8080"},
+    ),
     "one embedded replica": merged(EMBEDDED, {"api": {"replicas": 1}}),
     "subchart": merged(MINIMAL, {"global": {"anything": 1}}),
 }

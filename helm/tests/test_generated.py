@@ -32,11 +32,14 @@ def test_a_copy_without_an_original_is_noticed(tmp_path, monkeypatch):
     assert generate.outdated({}) == [tmp_path / "files/rules/old.yaml"]
 
 
-@pytest.mark.parametrize("text, message", [
-    ("a: 1", "a has no description"),
-    ("# -- Text.\na: []", "need @schema"),
-    ("# -- Text.\na: null", "needs a type"),
-])
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("a: 1", "a has no description"),
+        ("# -- Text.\na: []", "need @schema"),
+        ("# -- Text.\na: null", "needs a type"),
+    ],
+)
 def test_the_generator_refuses_values_without_documentation(tmp_path, text, message):
     file = tmp_path / "values.yaml"
     file.write_text(text)
@@ -63,9 +66,11 @@ def test_the_chart_has_the_version_of_the_program():
     assert chart.load(chart.FOLDER / "Chart.yaml")["appVersion"] == version
 
 
-def test_the_links_of_the_readme_lead_to_files():
-    links = re.findall(r"\]\(([^)#:]+)\)", (chart.FOLDER / "README.md").read_text())
-    assert links and all((chart.FOLDER / link).exists() for link in links)
+@pytest.mark.parametrize("page", ["helm/insula/README.md", "docs/deploy.md"])
+def test_links_lead_to_files(page):
+    page = generate.ROOT / page
+    links = re.findall(r"\]\(([^)#:]+)[)#]", page.read_text())
+    assert links and [link for link in links if not (page.parent / link).exists()] == []
 
 
 def test_alerts_and_dashboards_are_rendered(tmp_path):
@@ -73,8 +78,12 @@ def test_alerts_and_dashboards_are_rendered(tmp_path):
     copy = tmp_path / "insula"
     shutil.copytree(chart.FOLDER, copy)
     shutil.rmtree(copy / "files", ignore_errors=True)
-    on = {"metrics": {"prometheusRule": {"enabled": True, "labels": {"release": "monitoring"}},
-                      "dashboards": {"enabled": True}}}
+    on = {
+        "metrics": {
+            "prometheusRule": {"enabled": True, "labels": {"release": "monitoring"}},
+            "dashboards": {"enabled": True},
+        }
+    }
     values = chart.merged(chart.MINIMAL, on)
     objects = chart.render(values, chart=copy)
     assert chart.names(objects, "PrometheusRule") == [] and chart.names(objects, "ConfigMap") == []
@@ -82,7 +91,11 @@ def test_alerts_and_dashboards_are_rendered(tmp_path):
     (copy / "files/rules").mkdir(parents=True)
     (copy / "files/dashboards").mkdir()
     annotation = "{{ $labels.queue }} is stalled"
-    groups = {"groups": [{"name": "jobs", "rules": [{"alert": "A", "expr": "up == 0", "annotations": {"summary": annotation}}]}]}
+    groups = {
+        "groups": [
+            {"name": "jobs", "rules": [{"alert": "A", "expr": "up == 0", "annotations": {"summary": annotation}}]}
+        ]
+    }
     dashboard = {"title": "API", "legend": "{{http_route}}"}
     (copy / "files/rules/jobs.yaml").write_text("# Alerts\n" + json.dumps(groups))
     (copy / "files/dashboards/api.json").write_text(json.dumps(dashboard, indent=2))

@@ -14,7 +14,15 @@ SCALED = merged(INLINE, {"api": {"autoscaling": {"enabled": True, "maxReplicas":
 @pytest.fixture
 def cluster(tmp_path):
     cluster = FakeCluster(tmp_path)
-    for name in ("keys", "database", "migration-database", "insula-secrets", "insula-login", "insula-db-app", "insula-db-ca"):
+    for name in (
+        "keys",
+        "database",
+        "migration-database",
+        "insula-secrets",
+        "insula-login",
+        "insula-db-app",
+        "insula-db-ca",
+    ):
         cluster.create("Secret", name, type="Opaque")
     cluster.before = cluster.names()
     yield cluster
@@ -46,8 +54,11 @@ def contains(stored, rendered) -> bool:
 def differences(cluster, values) -> list[str]:
     """Objects of the release that are not stored as the chart renders them."""
     ordinary = [o for o in chart.render(values) if "helm.sh/hook" not in o["metadata"].get("annotations", {})]
-    return [f"{o['kind']}/{o['metadata']['name']}" for o in ordinary
-            if not contains(cluster.store.objects.get((o["kind"], o["metadata"]["name"])), o)]
+    return [
+        f"{o['kind']}/{o['metadata']['name']}"
+        for o in ordinary
+        if not contains(cluster.store.objects.get((o["kind"], o["metadata"]["name"])), o)
+    ]
 
 
 def test_install_upgrade_test_rollback_uninstall(cluster):
@@ -56,17 +67,27 @@ def test_install_upgrade_test_rollback_uninstall(cluster):
     assert differences(cluster, SCALED) == []
     history = cluster.store.history
     job = history.index(("create", "Job", "insula-migrate"))
-    assert history.index(("create", "Secret", "insula-migrate")) < job < history.index(("create", "Deployment", "insula-api"))
+    assert (
+        history.index(("create", "Secret", "insula-migrate"))
+        < job
+        < history.index(("create", "Deployment", "insula-api"))
+    )
     # Nothing of the hook stays behind, in particular not the URL of the owner.
     assert not any(name == "insula-migrate" for _, name in cluster.names())
 
-    changed = merged(SCALED, {"api": {"autoscaling": {"maxReplicas": 12}}, "image": {"tag": "0.2.0"}},
-                     {"config": {"INSULA_LIMIT_READ": "900/min"}, "metrics": {"podMonitor": {"enabled": True}}},
-                     {"redis": {"url": ""}, "extraEnv": [{"name": "RUST_BACKTRACE", "value": "1"}]})
+    changed = merged(
+        SCALED,
+        {"api": {"autoscaling": {"maxReplicas": 12}}, "image": {"tag": "0.2.0"}},
+        {"config": {"INSULA_LIMIT_READ": "900/min"}, "metrics": {"podMonitor": {"enabled": True}}},
+        {"redis": {"url": ""}, "extraEnv": [{"name": "RUST_BACKTRACE", "value": "1"}]},
+    )
     upgrade(cluster, changed)
     assert differences(cluster, changed) == []
     assert cluster.get("HorizontalPodAutoscaler", "insula-api")["spec"]["maxReplicas"] == 12
-    assert [job["spec"]["template"]["spec"]["containers"][0]["image"] for job in cluster.ran] == ["insula:0.1.0", "insula:0.2.0"]
+    assert [job["spec"]["template"]["spec"]["containers"][0]["image"] for job in cluster.ran] == [
+        "insula:0.1.0",
+        "insula:0.2.0",
+    ]
 
     helm(cluster, "test", "insula")
     assert cluster.ran[-1]["metadata"]["name"] == "insula-test" and not cluster.has("Pod", "insula-test")
@@ -147,5 +168,7 @@ class TestTheStandIn:
 
     def test_immutable_fields(self, cluster):
         install(cluster, MINIMAL)
-        result = upgrade(cluster, merged(MINIMAL, {"nameOverride": "insula2", "fullnameOverride": "insula"}), check=False)
+        result = upgrade(
+            cluster, merged(MINIMAL, {"nameOverride": "insula2", "fullnameOverride": "insula"}), check=False
+        )
         assert result.returncode != 0 and "spec.selector: field is immutable" in result.stderr

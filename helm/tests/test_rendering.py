@@ -36,12 +36,22 @@ def test_the_other_manifests_of_the_examples_are_valid():
             assert kubernetes_schemas.errors(document, "1.30") == []
 
 
-@pytest.mark.parametrize("document, error", [
-    ({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}, "spec": {"portz": []}}, "portz"),
-    ({"apiVersion": "v1", "kind": "Unknown", "metadata": {"name": "a"}}, "Unknown"),
-    ({"apiVersion": "monitoring.coreos.com/v1", "kind": "PodMonitor", "metadata": {"name": "a"},
-      "spec": {"selector": {}, "podMetricsEndpoints": [{"port": "ops", "intervall": "1s"}]}}, "intervall"),
-])
+@pytest.mark.parametrize(
+    "document, error",
+    [
+        ({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}, "spec": {"portz": []}}, "portz"),
+        ({"apiVersion": "v1", "kind": "Unknown", "metadata": {"name": "a"}}, "Unknown"),
+        (
+            {
+                "apiVersion": "monitoring.coreos.com/v1",
+                "kind": "PodMonitor",
+                "metadata": {"name": "a"},
+                "spec": {"selector": {}, "podMetricsEndpoints": [{"port": "ops", "intervall": "1s"}]},
+            },
+            "intervall",
+        ),
+    ],
+)
 def test_the_validation_finds_mistakes(document, error):
     for version in VERSIONS:
         assert error in "".join(kubernetes_schemas.errors(document, version))

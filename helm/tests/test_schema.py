@@ -9,7 +9,7 @@ import jsonschema_rs
 import pytest
 import yaml
 from chart import merged
-from matrix import CASES, MONITORING, ROUTE
+from matrix import CASES
 
 SCHEMA = json.loads((chart.FOLDER / "values.schema.json").read_text())
 VALIDATOR = jsonschema_rs.Draft7Validator(SCHEMA)
@@ -17,8 +17,19 @@ DEFAULTS = yaml.safe_load((chart.FOLDER / "values.yaml").read_text())
 # Parts of Kubernetes objects that are passed on; Kubernetes checks them.
 FREE = ("extraObjects", "extraVolumes", "affinity", "valueFrom", "global")
 # Maps with names that users choose.
-OPEN = ("podLabels", "podAnnotations", "annotations", "labels", "commonLabels", "nodeSelector", "matchLabels", "metadata",
-        "requests", "limits", "seLinuxOptions")
+OPEN = (
+    "podLabels",
+    "podAnnotations",
+    "annotations",
+    "labels",
+    "commonLabels",
+    "nodeSelector",
+    "matchLabels",
+    "metadata",
+    "requests",
+    "limits",
+    "seLinuxOptions",
+)
 WRONG = ({"unexpected": 1}, ["unexpected"], "\x00not a value\x00", True, 1.5, -1)
 
 

@@ -18,8 +18,13 @@ class Kind:
 
     def discovery(self) -> dict:
         verbs = ["create", "delete", "get", "list", "patch", "update", "watch"]
-        return {"name": self.plural, "singularName": self.kind.lower(), "namespaced": self.namespaced,
-                "kind": self.kind, "verbs": verbs}
+        return {
+            "name": self.plural,
+            "singularName": self.kind.lower(),
+            "namespaced": self.namespaced,
+            "kind": self.kind,
+            "verbs": verbs,
+        }
 
 
 KINDS = [

@@ -4,7 +4,11 @@ import copy
 
 # Lists whose items have an identity. All others are replaced as a whole.
 MERGE_KEYS = {
-    "containers": "name", "volumes": "name", "env": "name", "imagePullSecrets": "name", "volumeMounts": "mountPath",
+    "containers": "name",
+    "volumes": "name",
+    "env": "name",
+    "imagePullSecrets": "name",
+    "volumeMounts": "mountPath",
     "topologySpreadConstraints": "topologyKey",
 }
 

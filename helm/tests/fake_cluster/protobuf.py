@@ -26,7 +26,7 @@ def fields(data: bytes):
             yield number, varint()
         elif wire == 2:
             length = varint()
-            yield number, data[position:position + length]
+            yield number, data[position : position + length]
             position += length
         else:
             raise ValueError(f"wire type {wire}")
@@ -47,6 +47,9 @@ def secret(body: bytes) -> dict:
     metadata["labels"] = {key: value.decode() for key, value in labels.items()}
     data = strings([value for number, value in parts if number == 2])
     return {
-        "apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": dict(parts).get(3, b"Opaque").decode(),
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": metadata,
+        "type": dict(parts).get(3, b"Opaque").decode(),
         "data": {key: base64.b64encode(value).decode() for key, value in data.items()},
     }

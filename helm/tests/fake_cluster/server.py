@@ -29,12 +29,22 @@ class FakeCluster:
         self.create("Namespace", namespace)
         self.create("ServiceAccount", "default")
         self.kubeconfig = folder / "kubeconfig"
-        self.kubeconfig.write_text(yaml.safe_dump({
-            "apiVersion": "v1", "kind": "Config", "current-context": "fake",
-            "clusters": [{"name": "fake", "cluster": {"server": f"http://127.0.0.1:{self.server.server_port}"}}],
-            "contexts": [{"name": "fake", "context": {"cluster": "fake", "user": "fake", "namespace": namespace}}],
-            "users": [{"name": "fake", "user": {}}],
-        }))
+        self.kubeconfig.write_text(
+            yaml.safe_dump(
+                {
+                    "apiVersion": "v1",
+                    "kind": "Config",
+                    "current-context": "fake",
+                    "clusters": [
+                        {"name": "fake", "cluster": {"server": f"http://127.0.0.1:{self.server.server_port}"}}
+                    ],
+                    "contexts": [
+                        {"name": "fake", "context": {"cluster": "fake", "user": "fake", "namespace": namespace}}
+                    ],
+                    "users": [{"name": "fake", "user": {}}],
+                }
+            )
+        )
 
     def close(self) -> None:
         self.stop.set()
@@ -60,8 +70,11 @@ class FakeCluster:
 
     def names(self) -> set[tuple[str, str]]:
         """What users would see of releases; without Helm's own Secrets and what controllers make."""
-        return {(kind, name) for kind, name in self.store.objects
-                if kind not in ("ReplicaSet", "Namespace") and not name.startswith("sh.helm.") and name != "default"}
+        return {
+            (kind, name)
+            for kind, name in self.store.objects
+            if kind not in ("ReplicaSet", "Namespace") and not name.startswith("sh.helm.") and name != "default"
+        }
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -86,8 +99,14 @@ class Handler(BaseHTTPRequestHandler):
                 return self.send_json(200, document) if document else self.resource(parts)
             raise Refused(404, "NotFound", f"{url.path} is unknown")
         except Refused as refused:
-            status = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": refused.status,
-                      "reason": refused.reason, "message": refused.message}
+            status = {
+                "kind": "Status",
+                "apiVersion": "v1",
+                "status": "Failure",
+                "code": refused.status,
+                "reason": refused.reason,
+                "message": refused.message,
+            }
             self.send_json(refused.status, status)
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any
@@ -101,12 +120,21 @@ class Handler(BaseHTTPRequestHandler):
             return {"kind": "APIVersions", "versions": ["v1"]}
         if parts == ["apis"]:
             groups = [{"groupVersion": version, "version": version.split("/")[1]} for version in versions]
-            return {"kind": "APIGroupList", "apiVersion": "v1", "groups": [
-                {"name": group["groupVersion"].split("/")[0], "versions": [group], "preferredVersion": group}
-                for group in groups]}
+            return {
+                "kind": "APIGroupList",
+                "apiVersion": "v1",
+                "groups": [
+                    {"name": group["groupVersion"].split("/")[0], "versions": [group], "preferredVersion": group}
+                    for group in groups
+                ],
+            }
         version = "/".join(parts[1:])
         found = [kind.discovery() for kind in KINDS if kind.api_version == version]
-        return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": version, "resources": found} if found else None
+        return (
+            {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": version, "resources": found}
+            if found
+            else None
+        )
 
     def resource(self, parts: list[str]) -> None:
         api_version, rest = ("v1", parts[2:]) if parts[0] == "api" else ("/".join(parts[1:3]), parts[3:])
@@ -141,8 +169,12 @@ class Handler(BaseHTTPRequestHandler):
         labels = dict(pair.split("=", 1) for pair in self.query.get("labelSelector", "").split(",") if "=" in pair)
         name = self.query.get("fieldSelector", "").removeprefix("metadata.name=") or None
         items = self.cluster.store.select(kind, labels, name)
-        return {"kind": f"{kind.kind}List", "apiVersion": kind.api_version, "metadata": {"resourceVersion": "1"},
-                "items": items}
+        return {
+            "kind": f"{kind.kind}List",
+            "apiVersion": kind.api_version,
+            "metadata": {"resourceVersion": "1"},
+            "items": items,
+        }
 
     def watch(self) -> None:
         # Everything happens at once, so that nothing follows the list.

@@ -35,8 +35,10 @@ class Store:
 
     def select(self, kind: Kind, labels: dict[str, str], name: str | None) -> list[dict]:
         return [
-            stored for (stored_kind, stored_name), stored in self.objects.items()
-            if stored_kind == kind.kind and name in (None, stored_name)
+            stored
+            for (stored_kind, stored_name), stored in self.objects.items()
+            if stored_kind == kind.kind
+            and name in (None, stored_name)
             and labels.items() <= stored["metadata"].get("labels", {}).items()
         ]
 
@@ -54,7 +56,9 @@ class Store:
         del self.objects[kind.kind, name]
         self.history.append(("delete", kind.kind, name))
         for (owned_kind, owned_name), owned in list(self.objects.items()):
-            if any(owner["uid"] == removed["metadata"]["uid"] for owner in owned["metadata"].get("ownerReferences", [])):
+            if any(
+                owner["uid"] == removed["metadata"]["uid"] for owner in owned["metadata"].get("ownerReferences", [])
+            ):
                 del self.objects[owned_kind, owned_name]
         return removed
 
@@ -66,7 +70,7 @@ class Store:
         if errors:
             raise Refused(422, "Invalid", f'{kind.kind} "{name}" is invalid: {"; ".join(errors)}')
         if old is not None:
-            for path in ({"Deployment": ["selector"], "Job": ["template", "selector"]}.get(kind.kind, [])):
+            for path in {"Deployment": ["selector"], "Job": ["template", "selector"]}.get(kind.kind, []):
                 if document["spec"].get(path) != old["spec"].get(path):
                     raise Refused(422, "Invalid", f'{kind.kind} "{name}" is invalid: spec.{path}: field is immutable')
         meta = document["metadata"]
@@ -102,14 +106,29 @@ class Store:
         wanted = spec.setdefault("replicas", 1)
         ready = wanted if self.starts(spec["template"]["spec"]) else 0
         document["status"] = {
-            "observedGeneration": meta["generation"], "replicas": wanted, "updatedReplicas": wanted,
-            "readyReplicas": ready, "availableReplicas": ready,
+            "observedGeneration": meta["generation"],
+            "replicas": wanted,
+            "updatedReplicas": wanted,
+            "readyReplicas": ready,
+            "availableReplicas": ready,
         }
-        owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": meta["name"], "uid": meta["uid"], "controller": True}
+        owner = {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "name": meta["name"],
+            "uid": meta["uid"],
+            "controller": True,
+        }
         self.objects["ReplicaSet", meta["name"]] = {
-            "apiVersion": "apps/v1", "kind": "ReplicaSet",
-            "metadata": {"name": meta["name"], "namespace": meta["namespace"], "uid": meta["uid"] + "-rs",
-                         "labels": spec["template"]["metadata"]["labels"], "ownerReferences": [owner]},
+            "apiVersion": "apps/v1",
+            "kind": "ReplicaSet",
+            "metadata": {
+                "name": meta["name"],
+                "namespace": meta["namespace"],
+                "uid": meta["uid"] + "-rs",
+                "labels": spec["template"]["metadata"]["labels"],
+                "ownerReferences": [owner],
+            },
             "spec": {"replicas": wanted, "selector": spec["selector"], "template": spec["template"]},
             "status": {"replicas": wanted, "readyReplicas": ready, "availableReplicas": ready},
         }

@@ -53,12 +53,17 @@ class Database:
         self.admin = urlsplit(os.environ["INSULA_TEST_POSTGRES_ADMIN_URL"])
         self.redis = os.environ["INSULA_TEST_REDIS_URL"]
         self.name = f"helm_{uuid.uuid4().hex[:12]}"
-        self.run(f"CREATE ROLE {self.name}_owner LOGIN CREATEROLE", f"CREATE ROLE {self.name}_login LOGIN NOINHERIT",
-                 f"CREATE DATABASE {self.name} OWNER {self.name}_owner")
+        self.run(
+            f"CREATE ROLE {self.name}_owner LOGIN CREATEROLE",
+            f"CREATE ROLE {self.name}_login LOGIN NOINHERIT",
+            f"CREATE DATABASE {self.name} OWNER {self.name}_owner",
+        )
 
     def run(self, *statements: str) -> None:
         admin = self.admin
-        with pg8000.native.Connection(admin.username, host=admin.hostname, port=admin.port, database="postgres") as connection:
+        with pg8000.native.Connection(
+            admin.username, host=admin.hostname, port=admin.port, database="postgres"
+        ) as connection:
             for statement in statements:
                 connection.run(statement)
 
@@ -66,7 +71,10 @@ class Database:
         return f"postgres://{self.name}_{login}@{self.admin.hostname}:{self.admin.port}/{self.name}"
 
     def values(self) -> dict:
-        return {"database": {"url": self.url("login"), "migration": {"url": self.url("owner")}}, "redis": {"url": self.redis}}
+        return {
+            "database": {"url": self.url("login"), "migration": {"url": self.url("owner")}},
+            "redis": {"url": self.redis},
+        }
 
 
 @pytest.fixture

@@ -13,8 +13,12 @@ from pathlib import Path
 import chart
 
 # What kubelet sets in every container.
-KUBELET = {"KUBERNETES_SERVICE_HOST": "10.96.0.1", "KUBERNETES_SERVICE_PORT": "443",
-           "KUBERNETES_PORT": "tcp://10.96.0.1:443", "HOSTNAME": "insula-0"}
+KUBELET = {
+    "KUBERNETES_SERVICE_HOST": "10.96.0.1",
+    "KUBERNETES_SERVICE_PORT": "443",
+    "KUBERNETES_PORT": "tcp://10.96.0.1:443",
+    "HOSTNAME": "insula-0",
+}
 USER = 65532
 
 
@@ -35,8 +39,10 @@ class Pod:
         self.folder, self.workload = folder, workload
         self.container, self.spec = chart.container(workload), chart.pod_spec(workload)
         self.ports = {port["containerPort"]: free_port() for port in self.container.get("ports", [])}
-        self.mounts = {mount["mountPath"]: self.mount(objects, mount["name"], secrets)
-                       for mount in self.container.get("volumeMounts", [])}
+        self.mounts = {
+            mount["mountPath"]: self.mount(objects, mount["name"], secrets)
+            for mount in self.container.get("volumeMounts", [])
+        }
         self.command = [binary, *self.container["args"]]
         variables = {v["name"]: v["value"] for v in self.container.get("env", []) if "value" in v}
         self.environment = KUBELET | {name: self.local(value) for name, value in variables.items()}
@@ -79,8 +85,14 @@ class Pod:
         as_user = {"user": USER, "group": USER, "extra_groups": []} if os.getuid() == 0 else {}
         self.log = (self.folder / "log").open("a+")
         self.process = subprocess.Popen(
-            self.command, env=self.environment, cwd=root, stdin=subprocess.DEVNULL, stdout=self.log,
-            stderr=subprocess.STDOUT, **as_user)
+            self.command,
+            env=self.environment,
+            cwd=root,
+            stdin=subprocess.DEVNULL,
+            stdout=self.log,
+            stderr=subprocess.STDOUT,
+            **as_user,
+        )
         return self
 
     def output(self) -> str:

@@ -11,9 +11,13 @@ from matrix import CASES, INLINE, SECRET_KEY
 PASSWORD = INLINE["firstSuperuser"]["password"]
 # Contents of Secrets that users create.
 SECRETS = {
-    "database-url": "postgres://login:hunter2@db:5432/insula", "redis-url": "redis://redis:6379",
-    "migration-database-url": "postgres://owner:hunter2@db:5432/insula", "secret-key": SECRET_KEY,
-    "smtp-url": "smtps://user:hunter2@mail:465", "first-superuser-password": PASSWORD, "ca.crt": "",
+    "database-url": "postgres://login:hunter2@db:5432/insula",
+    "redis-url": "redis://redis:6379",
+    "migration-database-url": "postgres://owner:hunter2@db:5432/insula",
+    "secret-key": SECRET_KEY,
+    "smtp-url": "smtps://user:hunter2@mail:465",
+    "first-superuser-password": PASSWORD,
+    "ca.crt": "",
 }
 
 
@@ -64,8 +68,9 @@ def test_embedded_in_production_with_a_first_superuser(make_pod):
 
 
 def test_migration_servers_and_workers(make_pod, database):
-    objects = render(merged({key: INLINE[key] for key in ("image", "publicUrl", "secretKey", "firstSuperuser")},
-                            database.values()))
+    objects = render(
+        merged({key: INLINE[key] for key in ("image", "publicUrl", "secretKey", "firstSuperuser")}, database.values())
+    )
     api = make_pod(objects, "Deployment", "insula-api").start()
     api.becomes("startup")
     # It is alive, but not ready before the migration.
@@ -92,7 +97,9 @@ def test_migration_servers_and_workers(make_pod, database):
 
 
 def test_a_migration_without_a_database_fails(make_pod, database):
-    values = merged(INLINE, database.values(), {"database": {"migration": {"url": "postgres://owner@127.0.0.1:1/insula"}}})
+    values = merged(
+        INLINE, database.values(), {"database": {"migration": {"url": "postgres://owner@127.0.0.1:1/insula"}}}
+    )
     migration = make_pod(render(values), "Job").start()
     assert migration.wait() == 69 and "INSULA_MIGRATION_DATABASE_URL" in migration.output()
 
