@@ -18,6 +18,7 @@ mod openapi;
 mod ops_port;
 mod seed;
 mod serve;
+mod server_gauges;
 mod worker;
 
 use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};

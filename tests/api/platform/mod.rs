@@ -11,6 +11,7 @@ mod email_cli;
 mod email_limits;
 mod fake_smtp;
 mod jobs;
+mod metrics;
 mod migrations;
 mod ops_port;
 mod races;

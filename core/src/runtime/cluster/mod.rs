@@ -3,6 +3,7 @@
 //! Inside a process it takes effect immediately. Between processes it goes through Redis, best effort, and requests
 //! never wait for it. Nothing depends on it alone, because cache entries also expire ([`InvalidatingCache`]).
 
+mod redis_metrics;
 mod redis_rate_limiter;
 mod invalidation_log;
 mod redis_pubsub;

@@ -15,6 +15,7 @@ mod like;
 mod chunks;
 mod pools;
 mod aggregate;
+mod pool_metrics;
 mod roles;
 #[cfg(test)]
 pub(crate) mod test_db;
