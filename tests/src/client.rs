@@ -42,6 +42,11 @@ impl Client {
         Self { http, base: base.to_owned(), headers: HeaderMap::new(), organization: None }
     }
 
+    /// The URL of its server.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
     /// The same client; `{org}` in its paths is the organization with this slug.
     pub fn in_organization(&self, slug: &str) -> Self {
         Self { organization: Some(slug.to_owned()), ..self.clone() }

@@ -7,6 +7,7 @@ mod configuration;
 mod database_failures;
 mod database_login;
 mod deadlocks;
+mod doctor;
 mod email_cli;
 mod email_limits;
 mod fake_smtp;

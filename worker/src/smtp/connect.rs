@@ -32,6 +32,18 @@ impl Smtp {
         })
     }
 
+    /// Opens a connection, logs in, and closes it. Returns the name and the capabilities of the server.
+    ///
+    /// # Errors
+    /// The failed step.
+    pub(crate) async fn check(&self, report: ReportStep<'_>) -> Result<String, DeliveryFailure> {
+        let mut connection = self.open(report).await?;
+        let server = connection.server_info().to_string();
+        // The check is over, so how the connection ends does not matter.
+        drop(timeout(OPEN_TIMEOUT, connection.quit()).await);
+        Ok(server)
+    }
+
     async fn connect(&self, report: ReportStep<'_>) -> Result<AsyncSmtpConnection, DeliveryFailure> {
         let SmtpUrl { host, port, .. } = &self.server;
         let place = format!("{host} port {port}");
