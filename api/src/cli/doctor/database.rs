@@ -4,6 +4,7 @@ use std::{fs, path::Path, time::Duration};
 
 use chrono::TimeDelta;
 use insula_core::{
+    Error,
     base::crypto::MasterKey,
     runtime::{cluster::Cluster, config::Config, job_wakeup::JobWakeup},
     storage::{
@@ -59,6 +60,10 @@ async fn check_all(config: &Config) -> Vec<Check> {
     };
     let facts = match db.inspect().await {
         Ok(facts) => facts,
+        // Its text for clients says that the service is busy.
+        Err(Error::Unavailable { .. } | Error::DatabaseUnreachable) => {
+            return vec![unreachable("it does not respond")];
+        }
         Err(error) => return vec![unreachable(&error.to_string())],
     };
     let latency = format!("{}, {:.1} ms per round trip", facts.version, facts.latency.as_secs_f64() * 1e3);
