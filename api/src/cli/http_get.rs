@@ -70,7 +70,7 @@ where
     let failed = |error: hyper::Error| format!("{uri}: {error}");
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(failed)?;
-    let authority = uri.authority().map(|authority| authority.as_str()).unwrap_or_default();
+    let authority = uri.authority().map_or("", hyper::http::uri::Authority::as_str);
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
     let request = Request::get(path).header(header::HOST, authority).header(header::CONNECTION, "close");
     let request = request.body(Empty::<Bytes>::new()).map_err(|error| error.to_string())?;
