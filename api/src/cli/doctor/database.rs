@@ -15,7 +15,7 @@ use insula_core::{
 };
 use tokio::time::timeout;
 
-use super::report::Check;
+use super::report::CheckResult;
 use crate::cli::{database, migrate};
 
 /// Maximum duration of all checks of the database.
@@ -33,26 +33,26 @@ const ROTATION_GRACE: TimeDelta = TimeDelta::days(1);
 /// The names of the checks that need a database with a current schema.
 const NEEDS_SCHEMA: [&str; 3] = ["signing keys", "audit log", "clock"];
 
-pub(super) async fn check(config: &Config) -> Vec<Check> {
+pub(super) async fn check(config: &Config) -> Vec<CheckResult> {
     let checks = timeout(TIMEOUT, check_all(config)).await;
     checks
         .unwrap_or_else(|_| vec![unreachable(&format!("it does not respond within {} s", TIMEOUT.as_secs()))])
 }
 
-fn unreachable(detail: &str) -> Check {
+fn unreachable(detail: &str) -> CheckResult {
     let fix =
         "Check DATABASE_URL, and that the database is running and accepts connections from this machine.";
-    Check::failed("database", detail, fix)
+    CheckResult::failed("database", detail, fix)
 }
 
-async fn check_all(config: &Config) -> Vec<Check> {
+async fn check_all(config: &Config) -> Vec<CheckResult> {
     // Opening a SQLite file creates it, which a check must not do.
     let url = config.database_url();
     if let Some(file) = url.strip_prefix("sqlite://").map(|rest| rest.split('?').next().unwrap_or(rest))
         && !Path::new(file).is_file()
     {
         let fix = "Run `insula migrate up`, or start a server in development.";
-        return vec![Check::failed("database", format!("there is no file {file} yet"), fix)];
+        return vec![CheckResult::failed("database", format!("there is no file {file} yet"), fix)];
     }
     let db = match database::connect(config, Cluster::default(), JobWakeup::default()).await {
         Ok(db) => db,
@@ -68,19 +68,19 @@ async fn check_all(config: &Config) -> Vec<Check> {
     };
     let latency = format!("{}, {:.1} ms per round trip", facts.version, facts.latency.as_secs_f64() * 1e3);
     let mut checks = vec![match facts.latency > SLOW {
-        true => Check::warning(
+        true => CheckResult::warning(
             "database",
             latency,
             "Move the servers closer to the database, or look for its overload.",
         ),
-        false => Check::ok("database", latency),
+        false => CheckResult::ok("database", latency),
     }];
     if let Some((used, max)) = facts.connections {
         checks.push(connections(used, max, config));
         checks.push(login(config, &db).await);
     }
     if !facts.long_transactions.is_empty() {
-        checks.push(Check::warning(
+        checks.push(CheckResult::warning(
             "transactions",
             format!("open for a long time: {}", facts.long_transactions.join(", ")),
             "End them with SELECT pg_terminate_backend(<process>): they hold locks and prevent vacuum.",
@@ -93,77 +93,78 @@ async fn check_all(config: &Config) -> Vec<Check> {
         checks.push(audit(&db).await);
         checks.push(match db.clock_warning() {
             Some(warning) => {
-                Check::failed("clock", warning, "Run NTP on this machine and on that of the database.")
+                CheckResult::failed("clock", warning, "Run NTP on this machine and on that of the database.")
             }
-            None => Check::ok("clock", "agrees with the database"),
+            None => CheckResult::ok("clock", "agrees with the database"),
         });
     } else {
-        let skipped = |name| Check::skipped(name, "needs a current schema");
+        let skipped = |name| CheckResult::skipped(name, "needs a current schema");
         checks.extend(NEEDS_SCHEMA.map(skipped));
     }
     db.close().await;
     checks
 }
 
-fn connections(used: i64, max: i64, config: &Config) -> Check {
+fn connections(used: i64, max: i64, config: &Config) -> CheckResult {
     const NAME: &str = "connections";
     let needed = i64::from(config.database_pool_size) * i64::from(config.replicas);
     let detail = format!("{used} of {max} are in use; the servers can open {needed}");
     match needed >= max || used * 10 >= max * 9 {
-        true => Check::warning(
+        true => CheckResult::warning(
             NAME,
             detail,
             "Raise max_connections of PostgreSQL, or lower INSULA_DATABASE_POOL_SIZE.",
         ),
-        false => Check::ok(NAME, detail),
+        false => CheckResult::ok(NAME, detail),
     }
 }
 
-async fn login(config: &Config, db: &Db) -> Check {
+async fn login(config: &Config, db: &Db) -> CheckResult {
     const NAME: &str = "login";
     let fix =
         "Use a login that owns no tables for DATABASE_URL, and the owner for INSULA_MIGRATION_DATABASE_URL.";
     match db.excessive_login().await {
-        Ok(None) => Check::ok(NAME, "has only the rights that it needs"),
+        Ok(None) => CheckResult::ok(NAME, "has only the rights that it needs"),
         Ok(Some(excess)) => {
             let detail = format!("`{}` {}", excess.login, excess.privileges.join(" and "));
             match config.requires_separate_database_login() {
-                true => Check::failed(NAME, detail, fix),
-                false => Check::warning(NAME, detail, fix),
+                true => CheckResult::failed(NAME, detail, fix),
+                false => CheckResult::warning(NAME, detail, fix),
             }
         }
-        Err(error) => Check::failed(NAME, error.to_string(), "Look at the log of PostgreSQL."),
+        Err(error) => CheckResult::failed(NAME, error.to_string(), "Look at the log of PostgreSQL."),
     }
 }
 
 /// The checks, and whether the schema is current.
-async fn migrations(config: &Config, db: &Db) -> (Vec<Check>, bool) {
+async fn migrations(config: &Config, db: &Db) -> (Vec<CheckResult>, bool) {
     const NAME: &str = "migrations";
     const FIX: &str = "Run `insula migrate up`.";
     let status = match insula_migrations::status(&config.migration_url()).await {
         Ok(status) => status,
         Err(error) => {
             let fix = format!("Check {}, then run `insula migrate status`.", config.migration_setting());
-            return (vec![Check::failed(NAME, error.to_string(), fix)], false);
+            return (vec![CheckResult::failed(NAME, error.to_string(), fix)], false);
         }
     };
     let pending: Vec<_> =
         status.iter().filter(|(_, applied)| !applied).map(|(name, _)| name.as_str()).collect();
     if !pending.is_empty() {
         let detail = format!("{} of {} are pending: {}", pending.len(), status.len(), pending.join(", "));
-        return (vec![Check::failed(NAME, detail, FIX)], false);
+        return (vec![CheckResult::failed(NAME, detail, FIX)], false);
     }
-    let applied = Check::ok(NAME, format!("all {} are applied", status.len()));
+    let applied = CheckResult::ok(NAME, format!("all {} are applied", status.len()));
     if db.system() != "postgresql" {
-        let protection = Check::skipped("protection", "this database has no roles and no row-level security");
+        let protection =
+            CheckResult::skipped("protection", "this database has no roles and no row-level security");
         return (vec![applied, protection], true);
     }
     let protection = match migrate::missing(config).await {
         Ok(missing) if missing.is_empty() => {
-            Check::ok("protection", "row-level security, policies, grants and triggers are complete")
+            CheckResult::ok("protection", "row-level security, policies, grants and triggers are complete")
         }
-        Ok(missing) => Check::failed("protection", missing.join("; "), FIX),
-        Err(error) => Check::failed("protection", error.to_string(), FIX),
+        Ok(missing) => CheckResult::failed("protection", missing.join("; "), FIX),
+        Err(error) => CheckResult::failed("protection", error.to_string(), FIX),
     };
     (vec![applied, protection], true)
 }
@@ -177,20 +178,20 @@ fn master_key(config: &Config) -> Option<MasterKey> {
     Some(MasterKey::new(key).with_previous(config.secret_key_previous.clone()))
 }
 
-async fn keys(config: &Config, db: &Db) -> Vec<Check> {
+async fn keys(config: &Config, db: &Db) -> Vec<CheckResult> {
     const NAME: &str = "signing keys";
     let keys = match signing_keys::list(db).await {
         Ok(keys) => keys,
         Err(error) => {
-            return vec![Check::failed(NAME, error.to_string(), "Look at the log of the database.")];
+            return vec![CheckResult::failed(NAME, error.to_string(), "Look at the log of the database.")];
         }
     };
     if keys.is_empty() {
-        return vec![Check::skipped(NAME, "the first server will create them")];
+        return vec![CheckResult::skipped(NAME, "the first server will create them")];
     }
     let Some(master) = master_key(config) else {
         let fix = "Set INSULA_SECRET_KEY to the key of the servers, or INSULA_DATA_DIR to their folder.";
-        return vec![Check::failed(NAME, "there is no secret key to decrypt them with", fix)];
+        return vec![CheckResult::failed(NAME, "there is no secret key to decrypt them with", fix)];
     };
     let unreadable: Vec<_> = keys
         .iter()
@@ -200,7 +201,7 @@ async fn keys(config: &Config, db: &Db) -> Vec<Check> {
     if !unreadable.is_empty() {
         let detail = format!("cannot be decrypted with INSULA_SECRET_KEY: {}", unreadable.join(", "));
         let fix = "Set INSULA_SECRET_KEY to the key of the servers, or INSULA_SECRET_KEY_PREVIOUS to the previous one. If it is lost, run `insula keys rotate --now` and `insula keys rotate --audit`.";
-        return vec![Check::failed(NAME, detail, fix)];
+        return vec![CheckResult::failed(NAME, detail, fix)];
     }
     let is_overdue = |key: &&SigningKey| {
         let age = db.now() - key.activates_at;
@@ -210,21 +211,21 @@ async fn keys(config: &Config, db: &Db) -> Vec<Check> {
     match keys.iter().find(is_overdue) {
         Some(key) => {
             let detail = format!("{} signs for longer than INSULA_KEY_ROTATION", key.kid);
-            vec![Check::warning(NAME, detail, "Start a worker, or run `insula keys rotate`.")]
+            vec![CheckResult::warning(NAME, detail, "Start a worker, or run `insula keys rotate`.")]
         }
-        None => vec![Check::ok(NAME, format!("all {} can be decrypted", keys.len()))],
+        None => vec![CheckResult::ok(NAME, format!("all {} can be decrypted", keys.len()))],
     }
 }
 
-async fn audit(db: &Db) -> Check {
+async fn audit(db: &Db) -> CheckResult {
     const NAME: &str = "audit log";
     match audit_chain::unsealed(db).await {
-        Ok(unsealed) if unsealed.lag > MAX_LAG => Check::warning(
+        Ok(unsealed) if unsealed.lag > MAX_LAG => CheckResult::warning(
             NAME,
             format!("the oldest event without a seal has waited for {} s", unsealed.lag.as_secs()),
             "Start a worker. If one runs, its log names the audit log that cannot be sealed.",
         ),
-        Ok(_) => Check::ok(NAME, "all events are sealed"),
-        Err(error) => Check::failed(NAME, error.to_string(), "Look at the log of the database."),
+        Ok(_) => CheckResult::ok(NAME, "all events are sealed"),
+        Err(error) => CheckResult::failed(NAME, error.to_string(), "Look at the log of the database."),
     }
 }

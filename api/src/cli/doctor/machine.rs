@@ -8,7 +8,7 @@ use rustix::{
     process::{Resource, getrlimit},
 };
 
-use super::report::Check;
+use super::report::CheckResult;
 use crate::cli::open_files::connections_for;
 
 /// Free bytes of the data folder below which a check warns.
@@ -17,24 +17,24 @@ const LITTLE_SPACE: u64 = 1 << 30;
 /// Free bytes of the data folder below which a check fails.
 const NO_SPACE: u64 = 100 << 20;
 
-pub(super) fn check(config: &Config) -> Vec<Check> {
+pub(super) fn check(config: &Config) -> Vec<CheckResult> {
     let mut checks = configuration(config);
     checks.push(disk(&config.data_dir));
     checks.push(files(config));
     checks
 }
 
-fn configuration(config: &Config) -> Vec<Check> {
+fn configuration(config: &Config) -> Vec<CheckResult> {
     const NAME: &str = "configuration";
     if let Err(error) = config.refuse_insecure() {
         let fix = "Correct these settings; `insula config print` shows all values and their sources.";
-        return vec![Check::failed(NAME, error.to_string(), fix)];
+        return vec![CheckResult::failed(NAME, error.to_string(), fix)];
     }
     let smells = smells(config);
     if smells.is_empty() {
-        return vec![Check::ok(NAME, format!("valid, {}", config.environment.as_str()))];
+        return vec![CheckResult::ok(NAME, format!("valid, {}", config.environment.as_str()))];
     }
-    smells.into_iter().map(|(detail, fix)| Check::warning(NAME, detail, fix)).collect()
+    smells.into_iter().map(|(detail, fix)| CheckResult::warning(NAME, detail, fix)).collect()
 }
 
 /// What works, and is probably a mistake: a finding and its fix.
@@ -77,36 +77,36 @@ fn smells(config: &Config) -> Vec<(&'static str, &'static str)> {
     found.map(|(_, detail, fix)| (detail, fix)).collect()
 }
 
-fn disk(folder: &Path) -> Check {
+fn disk(folder: &Path) -> CheckResult {
     const NAME: &str = "disk";
     // A folder that does not exist yet will be on the disk of the closest folder above it.
     let existing = folder.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("."));
     let free = match statvfs(existing) {
         Ok(disk) => disk.f_bavail.saturating_mul(disk.f_frsize),
-        Err(error) => return Check::skipped(NAME, format!("{}: {error}", existing.display())),
+        Err(error) => return CheckResult::skipped(NAME, format!("{}: {error}", existing.display())),
     };
     let detail = format!("{} MiB are free in {}", free >> 20, existing.display());
     let fix = "Delete files, or move INSULA_DATA_DIR to a larger disk.";
     match () {
-        () if free < NO_SPACE => Check::failed(NAME, detail, fix),
-        () if free < LITTLE_SPACE => Check::warning(NAME, detail, fix),
-        () => Check::ok(NAME, detail),
+        () if free < NO_SPACE => CheckResult::failed(NAME, detail, fix),
+        () if free < LITTLE_SPACE => CheckResult::warning(NAME, detail, fix),
+        () => CheckResult::ok(NAME, detail),
     }
 }
 
-fn files(config: &Config) -> Check {
+fn files(config: &Config) -> CheckResult {
     const NAME: &str = "open files";
     // A server raises its soft limit to the hard limit.
-    let Some(limit) = getrlimit(Resource::Nofile).maximum else { return Check::ok(NAME, "no limit") };
+    let Some(limit) = getrlimit(Resource::Nofile).maximum else { return CheckResult::ok(NAME, "no limit") };
     let (possible, wish) = (connections_for(limit), config.max_connections);
     match possible < wish {
-        true => Check::warning(
+        true => CheckResult::warning(
             NAME,
             format!(
                 "the hard limit is {limit}, which allows {possible} connections instead of {wish} (INSULA_MAX_CONNECTIONS)"
             ),
             "Raise the hard limit (LimitNOFILE= in systemd, --ulimit nofile= in Docker), or lower INSULA_MAX_CONNECTIONS.",
         ),
-        false => Check::ok(NAME, format!("the hard limit is {limit}")),
+        false => CheckResult::ok(NAME, format!("the hard limit is {limit}")),
     }
 }

@@ -7,7 +7,7 @@ mod report;
 mod services;
 
 use insula_core::runtime::config::Config;
-use report::Status;
+use report::CheckStatus;
 
 use super::{CliError, say};
 
@@ -35,7 +35,7 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), CliError> {
         true => say(format_args!("{:#}", report::json(&checks))),
         false => say(report::table(&checks, config.no_color.is_some())),
     }
-    match checks.iter().filter(|check| check.status == Status::Failed).count() {
+    match checks.iter().filter(|check| check.status == CheckStatus::Failed).count() {
         0 => Ok(()),
         count => Err(CliError::failed(format_args!("{count} of {} checks failed", checks.len()))),
     }

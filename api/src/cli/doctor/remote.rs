@@ -5,7 +5,7 @@ use insula_api::VERSION;
 use insula_core::runtime::config::Config;
 use serde_json::Value;
 
-use super::report::Check;
+use super::report::CheckResult;
 use crate::cli::http_get::{self, HttpReply};
 
 /// Security headers of every response, and whether they only belong to pages over https.
@@ -17,23 +17,25 @@ const HEADERS: [(&str, bool); 4] = [
 ];
 
 /// `url` has no slash at the end.
-pub(super) async fn check(url: &str, config: &Config) -> Vec<Check> {
+pub(super) async fn check(url: &str, config: &Config) -> Vec<CheckResult> {
     const FIX: &str =
         "Check the URL, DNS, firewalls, the proxy and its certificate, and that a server is running.";
     let health = match http_get::get(&format!("{url}/healthz"), config).await {
         Ok(reply) => reply,
-        Err(error) => return vec![Check::failed("connection", error, FIX)],
+        Err(error) => return vec![CheckResult::failed("connection", error, FIX)],
     };
     let mut checks = vec![
         match url.starts_with("https://") {
-            true => Check::ok("connection", "encrypted, with a valid certificate"),
-            false => Check::warning("connection", "not encrypted", "Use https outside of your own machine."),
+            true => CheckResult::ok("connection", "encrypted, with a valid certificate"),
+            false => {
+                CheckResult::warning("connection", "not encrypted", "Use https outside of your own machine.")
+            }
         },
         health_check(&health),
     ];
     let get = async |name, path: &str| {
         let reply = http_get::get(&format!("{url}{path}"), config).await;
-        reply.map_err(|error| Check::failed(name, error, FIX))
+        reply.map_err(|error| CheckResult::failed(name, error, FIX))
     };
     checks.push(get("readiness", "/readyz").await.map_or_else(|check| check, |reply| readiness(&reply)));
     checks.push(get("version", "/version").await.map_or_else(|check| check, |reply| version(&reply)));
@@ -54,41 +56,41 @@ fn json(reply: &HttpReply) -> Value {
     serde_json::from_slice(&reply.body).unwrap_or_default()
 }
 
-fn health_check(reply: &HttpReply) -> Check {
+fn health_check(reply: &HttpReply) -> CheckResult {
     const NAME: &str = "health";
     match reply.status == 200 && json(reply)["status"] == "ok" {
-        true => Check::ok(NAME, format!("answers in {} ms", reply.duration.as_millis())),
+        true => CheckResult::ok(NAME, format!("answers in {} ms", reply.duration.as_millis())),
         false => {
             let fix = "Check that the proxy leads to a server of Insula.";
-            Check::failed(NAME, format!("/healthz answers {} and is not Insula's", reply.status), fix)
+            CheckResult::failed(NAME, format!("/healthz answers {} and is not Insula's", reply.status), fix)
         }
     }
 }
 
-fn readiness(reply: &HttpReply) -> Check {
+fn readiness(reply: &HttpReply) -> CheckResult {
     const NAME: &str = "readiness";
     let body = json(reply);
     if reply.status != 200 {
         let detail =
             body["reason"].as_str().or(body["detail"].as_str()).unwrap_or("no reason given").to_owned();
         let fix = "Follow the reason; `insula doctor` on the server finds more.";
-        return Check::failed(NAME, format!("/readyz answers {}: {detail}", reply.status), fix);
+        return CheckResult::failed(NAME, format!("/readyz answers {}: {detail}", reply.status), fix);
     }
     match body["warnings"][0].as_str() {
-        Some(warning) => Check::warning(NAME, warning, "Correct the clock of the server."),
-        None => Check::ok(NAME, "accepts requests"),
+        Some(warning) => CheckResult::warning(NAME, warning, "Correct the clock of the server."),
+        None => CheckResult::ok(NAME, "accepts requests"),
     }
 }
 
-fn version(reply: &HttpReply) -> Check {
+fn version(reply: &HttpReply) -> CheckResult {
     const NAME: &str = "version";
     match json(reply)["version"].as_str() {
-        Some(version) if version == VERSION => Check::ok(NAME, version),
+        Some(version) if version == VERSION => CheckResult::ok(NAME, version),
         Some(version) => {
             let detail = format!("{version}, and this program is {VERSION}");
-            Check::warning(NAME, detail, "Use this program with servers of its own version.")
+            CheckResult::warning(NAME, detail, "Use this program with servers of its own version.")
         }
-        None => Check::failed(
+        None => CheckResult::failed(
             NAME,
             "/version gives no version",
             "Check that the proxy leads to a server of Insula.",
@@ -96,14 +98,14 @@ fn version(reply: &HttpReply) -> Check {
     }
 }
 
-fn headers(headers: &HeaderMap, is_https: bool) -> Check {
+fn headers(headers: &HeaderMap, is_https: bool) -> CheckResult {
     const NAME: &str = "headers";
     let expected = HEADERS.iter().filter(|(_, https_only)| is_https || !https_only);
     let missing: Vec<_> =
         expected.map(|(name, _)| *name).filter(|name| !headers.contains_key(*name)).collect();
     match missing.is_empty() {
-        true => Check::ok(NAME, "all security headers are set"),
-        false => Check::failed(
+        true => CheckResult::ok(NAME, "all security headers are set"),
+        false => CheckResult::failed(
             NAME,
             format!("missing: {}", missing.join(", ")),
             "Check whether the proxy removes headers, and INSULA_CSP_MODE and INSULA_PUBLIC_URL of the server.",
@@ -111,13 +113,13 @@ fn headers(headers: &HeaderMap, is_https: bool) -> Check {
     }
 }
 
-fn openapi(reply: &HttpReply) -> Check {
+fn openapi(reply: &HttpReply) -> CheckResult {
     const NAME: &str = "openapi";
     let document = json(reply);
     let paths = document["paths"].as_object().map_or(0, serde_json::Map::len);
     match document["openapi"].as_str().filter(|version| version.starts_with("3.1") && paths > 0) {
-        Some(version) => Check::ok(NAME, format!("OpenAPI {version} with {paths} paths")),
-        None => Check::failed(
+        Some(version) => CheckResult::ok(NAME, format!("OpenAPI {version} with {paths} paths")),
+        None => CheckResult::failed(
             NAME,
             format!("/api/v1/openapi.json answers {} and is no OpenAPI 3.1 document", reply.status),
             "Check that the proxy passes all paths below /api to the server.",

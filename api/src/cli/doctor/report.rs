@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 /// The result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Status {
+pub(super) enum CheckStatus {
     /// All is well.
     Ok,
     /// It works, and something should be changed.
@@ -17,7 +17,7 @@ pub(super) enum Status {
     Skipped,
 }
 
-impl Status {
+impl CheckStatus {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -40,33 +40,38 @@ impl Status {
 
 /// One check.
 #[derive(Clone, Debug)]
-pub(super) struct Check {
+pub(super) struct CheckResult {
     pub(super) name: &'static str,
-    pub(super) status: Status,
+    pub(super) status: CheckStatus,
     /// What was found, in one line.
     detail: String,
     /// What to do, as a sentence; empty if there is nothing to do.
     fix: String,
 }
 
-impl Check {
+impl CheckResult {
     pub(super) fn ok(name: &'static str, detail: impl Into<String>) -> Self {
-        Self::new(name, Status::Ok, detail, "")
+        Self::new(name, CheckStatus::Ok, detail, "")
     }
 
     pub(super) fn skipped(name: &'static str, detail: impl Into<String>) -> Self {
-        Self::new(name, Status::Skipped, detail, "")
+        Self::new(name, CheckStatus::Skipped, detail, "")
     }
 
     pub(super) fn warning(name: &'static str, detail: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self::new(name, Status::Warning, detail, fix)
+        Self::new(name, CheckStatus::Warning, detail, fix)
     }
 
     pub(super) fn failed(name: &'static str, detail: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self::new(name, Status::Failed, detail, fix)
+        Self::new(name, CheckStatus::Failed, detail, fix)
     }
 
-    fn new(name: &'static str, status: Status, detail: impl Into<String>, fix: impl Into<String>) -> Self {
+    fn new(
+        name: &'static str,
+        status: CheckStatus,
+        detail: impl Into<String>,
+        fix: impl Into<String>,
+    ) -> Self {
         // Some errors have several lines, and a table has one per check.
         let detail = detail.into().lines().map(str::trim).collect::<Vec<_>>().join("; ");
         Self { name, status, detail, fix: fix.into() }
@@ -74,8 +79,8 @@ impl Check {
 }
 
 /// All checks as JSON.
-pub(super) fn json(checks: &[Check]) -> Value {
-    let check = |check: &Check| {
+pub(super) fn json(checks: &[CheckResult]) -> Value {
+    let check = |check: &CheckResult| {
         json!({
             "name": check.name,
             "status": check.status.as_str(),
@@ -83,15 +88,15 @@ pub(super) fn json(checks: &[Check]) -> Value {
             "fix": (!check.fix.is_empty()).then_some(&check.fix),
         })
     };
-    let is_ok = checks.iter().all(|check| check.status != Status::Failed);
+    let is_ok = checks.iter().all(|check| check.status != CheckStatus::Failed);
     json!({ "ok": is_ok, "checks": checks.iter().map(check).collect::<Vec<_>>() })
 }
 
 /// All checks as a table. It has colours only on a terminal, and not with `NO_COLOR`.
-pub(super) fn table(checks: &[Check], no_color: bool) -> String {
+pub(super) fn table(checks: &[CheckResult], no_color: bool) -> String {
     let has_colours = !no_color && stdout().is_terminal();
     let width = checks.iter().map(|check| check.name.len()).max().unwrap_or_default();
-    let row = |check: &Check| {
+    let row = |check: &CheckResult| {
         let status = format!("{:8}", check.status.as_str());
         let status = match has_colours {
             true => format!("\x1b[{}m{status}\x1b[0m", check.status.colour()),
@@ -113,8 +118,8 @@ mod tests {
     #[test]
     fn a_table_has_one_row_per_check_and_its_fix_below() {
         let checks = [
-            Check::ok("database", "PostgreSQL 15"),
-            Check::failed("redis", "cannot connect\n(refused)", "Start Redis."),
+            CheckResult::ok("database", "PostgreSQL 15"),
+            CheckResult::failed("redis", "cannot connect\n(refused)", "Start Redis."),
         ];
         assert_eq!(
             table(&checks, true),

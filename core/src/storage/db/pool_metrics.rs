@@ -14,15 +14,15 @@ use crate::runtime::telemetry::metrics::meter;
 /// Upper bounds in seconds, as OpenTelemetry recommends for databases.
 const BUCKETS: &[f64] = &[0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0];
 
-static INSTRUMENTS: LazyLock<Instruments> = LazyLock::new(Instruments::new);
+static INSTRUMENTS: LazyLock<PoolInstruments> = LazyLock::new(PoolInstruments::new);
 
-struct Instruments {
+struct PoolInstruments {
     pending: UpDownCounter<i64>,
     wait: Histogram<f64>,
     timeouts: Counter<u64>,
 }
 
-impl Instruments {
+impl PoolInstruments {
     fn new() -> Self {
         let meter = meter();
         Self {
