@@ -10,10 +10,10 @@ LLVM_COV := 0.9.1
 # Tests wait more than they compute.
 export RUST_TEST_THREADS ?= 4
 
-.PHONY: help run test test-chaos test-load test-helm fuzz bench scale coverage lint fmt openapi env-example chart clean reset
+.PHONY: help run test test-chaos test-load test-helm test-observability dashboards fuzz bench scale coverage lint fmt openapi env-example chart clean reset
 
 help: ## List all commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## Build, create demo data in ./data once, and serve on http://127.0.0.1:8080
 	cargo build --workspace --bin insula
@@ -42,6 +42,14 @@ test-load: ## Test restarts under load, overload, idle connections and many logi
 test-helm: ## Test the Helm chart with the real Helm, and run its containers as processes; ARGS for pytest
 	cargo build --workspace
 	INSULA_BINARY=$(TARGET)/debug/insula SERVICES=$(TARGET)/debug/services helm/tests/run $(ARGS)
+
+test-observability: ## Check alerts, dashboards and runbooks against a running installation and Prometheus
+	cargo build --workspace
+	$(TARGET)/debug/observability
+
+dashboards: ## Update the committed Grafana dashboards
+	cargo build --workspace --bin observability
+	$(TARGET)/debug/observability write
 
 bench: ## Measure requests and e-mails per second, time until a job starts, and the cost of jobs and audit events
 	cargo build --release --workspace

@@ -35,10 +35,16 @@ pub struct Organization {
 }
 
 impl Client {
-    pub(crate) fn new(base: &str) -> Self {
+    /// A client of the server at this URL.
+    pub fn new(base: &str) -> Self {
         let http =
             reqwest::Client::builder().redirect(Policy::none()).no_proxy().build().expect("an HTTP client");
         Self { http, base: base.to_owned(), headers: HeaderMap::new(), organization: None }
+    }
+
+    /// The URL of its server.
+    pub fn base(&self) -> &str {
+        &self.base
     }
 
     /// The same client; `{org}` in its paths is the organization with this slug.

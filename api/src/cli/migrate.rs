@@ -86,10 +86,15 @@ pub(super) fn cli_error(config: &Config) -> impl Fn(insula_migrations::Error) ->
     move |error| CliError::of_database(setting, &error)
 }
 
+/// What is missing in the database although all migrations are applied.
+pub(super) async fn missing(config: &Config) -> Result<Vec<String>, insula_migrations::Error> {
+    insula_migrations::missing(&config.migration_url(), login(config).as_deref()).await
+}
+
 /// What is missing in the database and `insula migrate up` would add, as a sentence. `None`: nothing.
 pub(super) async fn shortfall(config: &Config) -> Result<Option<String>, insula_migrations::Error> {
     let url = config.migration_url();
-    let missing = insula_migrations::missing(&url, login(config).as_deref()).await?;
+    let missing = missing(config).await?;
     if let Some(first) = missing.first() {
         let count = missing.len();
         return Ok(Some(format!(

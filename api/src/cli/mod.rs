@@ -9,8 +9,11 @@ mod completion;
 mod config;
 mod create_superuser;
 mod database;
+mod doctor;
 mod email;
 mod error;
+mod healthcheck;
+mod http_get;
 mod open_files;
 mod keys;
 mod migrate;
@@ -18,6 +21,7 @@ mod openapi;
 mod ops_port;
 mod seed;
 mod serve;
+mod server_gauges;
 mod worker;
 
 use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
@@ -76,6 +80,10 @@ enum Command {
     /// Send a test e-mail
     #[command(subcommand)]
     Email(email::Command),
+    /// Check everything that an installation needs, and show how to correct what is wrong
+    Doctor(doctor::Args),
+    /// Ask the process on this machine whether it is healthy, for containers
+    Healthcheck(healthcheck::Args),
     /// Check or show the configuration
     #[command(subcommand)]
     Config(config::Command),
@@ -121,6 +129,8 @@ fn dispatch(flags: &Flags, command: Command) -> Result<(), CliError> {
             Command::CreateSuperuser(args) => create_superuser::run(&config, args).await,
             Command::Seed(command) => seed::run(&config, &command).await,
             Command::Email(command) => email::run(&config, &command).await,
+            Command::Doctor(args) => doctor::run(&config, &args).await,
+            Command::Healthcheck(args) => healthcheck::run(&config, &args).await,
             Command::Keys(command) => keys::run(&config, &command).await,
             Command::Openapi | Command::Completion(_) | Command::Config(_) | Command::Audit(_) => Ok(()),
         }

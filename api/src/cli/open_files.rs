@@ -31,7 +31,7 @@ pub(super) fn connections(wish: usize) -> usize {
 }
 
 /// The number of files left for clients.
-fn connections_for(files: u64) -> usize {
+pub(super) fn connections_for(files: u64) -> usize {
     usize::try_from(files - RESERVED.min(files / 2)).unwrap_or(usize::MAX)
 }
 

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use insula_api::ops::{self, Ops};
-use insula_core::runtime::{config::Config, telemetry::metrics};
+use insula_core::runtime::{config::Config, resource_metrics, telemetry::metrics};
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -15,6 +15,7 @@ pub(super) async fn listen(config: &Config, is_any: bool) -> Result<Option<TcpLi
     if let Err(error) = metrics::init() {
         tracing::warn!(error, "metrics are not available");
     }
+    resource_metrics::observe_process();
     let mut bind: SocketAddr = config.ops_bind;
     if is_any {
         bind.set_port(0);

@@ -51,7 +51,8 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    CliError, background_tasks, create_superuser, database, migrate, open_files, ops_port, say, seed, worker,
+    CliError, background_tasks, create_superuser, database, migrate, open_files, ops_port, say, seed,
+    server_gauges, worker,
 };
 
 /// Maximum number of connections that wait to be accepted. The system limits it to `net.core.somaxconn`. Of a
@@ -100,6 +101,7 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), CliError> {
     let master = master_key(config)?;
     let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
     let state = Arc::new(state(config, &db, &master, passwords, &public_url));
+    server_gauges::observe(&state, config.key_rotation);
     if is_migrated {
         prepare(config, &state, &master).await?;
     }

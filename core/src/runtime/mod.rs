@@ -3,6 +3,7 @@
 pub mod config;
 pub mod tls;
 pub mod telemetry;
+pub mod resource_metrics;
 pub mod cluster;
 pub mod rate_limit;
 pub mod job_wakeup;

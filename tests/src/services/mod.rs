@@ -6,6 +6,7 @@
 mod haproxy;
 mod postgres;
 mod programs;
+mod prometheus;
 mod redis;
 
 use std::{
@@ -25,6 +26,7 @@ pub use self::{
     haproxy::LoadBalancer,
     postgres::{Durability, Postgres},
     programs::{install, wrk},
+    prometheus::{Prometheus, promtool},
     redis::Redis,
 };
 use crate::{process, test_env::memory_folder};

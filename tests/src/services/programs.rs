@@ -53,6 +53,17 @@ pub fn wrk() -> Result<PathBuf, String> {
     find_or_install_program("wrk")
 }
 
+/// Prometheus. The error is a sentence for the user.
+pub(super) fn prometheus() -> Result<PathBuf, String> {
+    find_or_install_program("prometheus")
+}
+
+/// promtool, which is in the package of Prometheus. The error is a sentence for the user.
+pub(super) fn promtool() -> Result<PathBuf, String> {
+    prometheus()?;
+    in_path("promtool").ok_or_else(|| "promtool is missing beside prometheus".to_owned())
+}
+
 /// A program that has the name of its Debian package.
 fn find_or_install_program(name: &str) -> Result<PathBuf, String> {
     // Debian's folder for servers is not in the PATH of ordinary users.

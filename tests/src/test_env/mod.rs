@@ -110,6 +110,13 @@ impl TestEnv {
         }
     }
 
+    /// The URL of the database with a login that may read everything.
+    pub fn admin_url(&self) -> &str {
+        match &self.0.database {
+            EnvDatabase::Sqlite { url } | EnvDatabase::Postgres { admin_url: url, .. } => url,
+        }
+    }
+
     /// Whether the database is PostgreSQL.
     pub fn is_postgres(&self) -> bool {
         matches!(self.0.database, EnvDatabase::Postgres { .. })

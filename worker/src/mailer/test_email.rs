@@ -1,5 +1,8 @@
 //! Errors of test e-mails, with hints for operators.
 
+use insula_core::base::text::error_line;
+
+use super::{Mailer, Transport};
 use crate::smtp::Stage;
 
 /// Why a test e-mail could not be sent, and what to check.
@@ -11,6 +14,32 @@ pub struct TestEmailError {
     pub hint: &'static str,
     /// Whether no transport is configured.
     pub is_not_configured: bool,
+}
+
+impl Mailer {
+    /// Connects to the mail server and logs in, without sending an e-mail. Returns what was found, such as the
+    /// capabilities of the server.
+    ///
+    /// # Errors
+    /// What failed, and what to check.
+    pub async fn check(&self) -> Result<String, TestEmailError> {
+        match &self.0.transport {
+            Transport::Smtp(smtp) => {
+                let server = smtp.check(&|_| {}).await.map_err(|refused| TestEmailError {
+                    what: error_line(&refused.text),
+                    hint: hint(refused.stage),
+                    is_not_configured: false,
+                })?;
+                Ok(format!("{}; it answers as {server}", smtp.describe()))
+            }
+            Transport::Folder(folder) => Ok(format!("e-mails are written to {}", folder.describe())),
+            Transport::Memory(_) | Transport::Disabled => Err(TestEmailError {
+                what: "no e-mail is configured".into(),
+                hint: "set INSULA_SMTP_URL, or INSULA_MAIL_FOLDER to write files",
+                is_not_configured: true,
+            }),
+        }
+    }
 }
 
 /// What to check if sending failed at `stage`.

@@ -5,9 +5,10 @@ use std::{io, net::SocketAddr};
 use insula_core::runtime::config::{SmtpTls, SmtpUrl};
 use lettre::transport::smtp::{
     Error,
-    authentication::{Credentials, DEFAULT_MECHANISMS},
+    authentication::{Credentials, DEFAULT_MECHANISMS, Mechanism},
     client::AsyncSmtpConnection,
     commands::Starttls,
+    extension::Extension,
 };
 use tokio::{
     net::{TcpStream, lookup_host},
@@ -30,6 +31,31 @@ impl Smtp {
         opened.unwrap_or_else(|_| {
             Err(deferred_failure(Stage::Connect, &format!("{} did not respond in time", self.server.host)))
         })
+    }
+
+    /// Opens a connection, logs in, and closes it. Returns the name and the capabilities of the server.
+    ///
+    /// # Errors
+    /// The failed step.
+    pub(crate) async fn check(&self, report: ReportStep<'_>) -> Result<String, DeliveryFailure> {
+        let mut connection = self.open(report).await?;
+        let server = connection.server_info();
+        let mut capabilities: Vec<String> =
+            [("8BITMIME", Extension::EightBitMime), ("SMTPUTF8", Extension::SmtpUtfEight)]
+                .into_iter()
+                .filter(|(_, extension)| server.supports_feature(*extension))
+                .map(|(name, _)| name.to_owned())
+                .collect();
+        let mechanisms = [Mechanism::Plain, Mechanism::Login, Mechanism::Xoauth2].into_iter();
+        let mechanisms = mechanisms.filter(|mechanism| server.supports_auth_mechanism(*mechanism));
+        capabilities.extend(mechanisms.map(|mechanism| format!("AUTH {mechanism}")));
+        let server = match capabilities.is_empty() {
+            true => server.name().to_owned(),
+            false => format!("{} with {}", server.name(), capabilities.join(", ")),
+        };
+        // The check is over, so how the connection ends does not matter.
+        drop(timeout(OPEN_TIMEOUT, connection.quit()).await);
+        Ok(server)
     }
 
     async fn connect(&self, report: ReportStep<'_>) -> Result<AsyncSmtpConnection, DeliveryFailure> {

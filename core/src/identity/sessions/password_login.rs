@@ -1,8 +1,9 @@
 //! Password verification with throttling. Clients that guess passwords must wait. The user of the account does not have to
 //! wait on known devices and networks.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::LazyLock};
 
+use opentelemetry::{KeyValue, metrics::Counter};
 use sea_orm::{
     FromQueryResult,
     sea_query::{Expr, ExprTrait, Query},
@@ -17,9 +18,20 @@ use crate::{
         ids::{SessionId, UserId},
     },
     identity::credentials::{self, PasswordProof, Passwords},
-    runtime::rate_limit::{LoginThrottle, network},
+    runtime::{
+        rate_limit::{LoginThrottle, network},
+        telemetry::metrics::meter,
+    },
     storage::{audit::RequestTrail, db::Db},
 };
+
+static LOGINS: LazyLock<Counter<u64>> = LazyLock::new(|| {
+    meter()
+        .u64_counter("insula.auth.logins")
+        .with_unit("{login}")
+        .with_description("Logins by method and outcome")
+        .build()
+});
 
 /// The origin of a login attempt.
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +71,19 @@ impl PasswordVerifier<'_> {
     /// - `INACTIVE_USER`, only if the password is right.
     /// - `Unavailable` when too many users log in at once.
     pub async fn log_in(
+        &self,
+        login: &str,
+        password: Secret<String>,
+        source: LoginSource<'_>,
+        trail: &RequestTrail,
+    ) -> Result<PasswordProof> {
+        let outcome = self.log_in_uncounted(login, password, source, trail).await;
+        let label = outcome.as_ref().map_or_else(|error| error.code().as_str(), |_| "done");
+        LOGINS.add(1, &[KeyValue::new("method", "password"), KeyValue::new("outcome", label)]);
+        outcome
+    }
+
+    async fn log_in_uncounted(
         &self,
         login: &str,
         password: Secret<String>,

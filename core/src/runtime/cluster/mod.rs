@@ -3,6 +3,8 @@
 //! Inside a process it takes effect immediately. Between processes it goes through Redis, best effort, and requests
 //! never wait for it. Nothing depends on it alone, because cache entries also expire ([`InvalidatingCache`]).
 
+mod redis_inspection;
+mod redis_metrics;
 mod redis_rate_limiter;
 mod invalidation_log;
 mod redis_pubsub;
@@ -12,6 +14,7 @@ use std::{fmt, sync::Arc};
 
 pub use invalidating_cache::InvalidatingCache;
 use invalidation_log::InvalidationLog;
+pub use redis_inspection::{RedisFacts, inspect_redis};
 pub use redis_rate_limiter::{RedisRateLimiter, RedisRateReply};
 
 pub use self::redis_pubsub::{RedisPubSub, client as redis_client};

@@ -18,7 +18,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, sleep, timeout},
 };
 
-use super::{Invalidation, Namespace, RedisRateLimiter, invalidation_log::InvalidationLog};
+use super::{Invalidation, Namespace, RedisRateLimiter, invalidation_log::InvalidationLog, redis_metrics};
 use crate::{
     base::backoff::backoff,
     runtime::{config::Config, tls::Authorities},
@@ -115,6 +115,7 @@ impl RedisPubSub {
     /// Publishes and receives forever. It reconnects when the connection is lost; until then, cache entries only
     /// expire.
     pub async fn run(mut self) {
+        redis_metrics::observe_connection();
         let (mut failures, mut was_unavailable) = (0, false);
         loop {
             let began = Instant::now();
@@ -124,7 +125,10 @@ impl RedisPubSub {
                         tracing::info!("Redis available again for cache invalidation");
                     }
                     was_unavailable = false;
-                    self.exchange(connections).await
+                    redis_metrics::set_connected(true);
+                    let fault = self.exchange(connections).await;
+                    redis_metrics::set_connected(false);
+                    fault
                 }
                 Err(fault) => fault,
             };

@@ -13,7 +13,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::Namespace;
+use super::{Namespace, redis_metrics};
 
 /// How long Redis is not used after it did not respond in time.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -142,7 +142,15 @@ impl RedisRateLimiter {
             let mut connection = self.connection().await?;
             script.invoke_async(&mut connection).await
         };
-        let fault = match timeout(self.0.reply_timeout, reply).await {
+        let started = Instant::now();
+        let reply = timeout(self.0.reply_timeout, reply).await;
+        let error_type = match &reply {
+            Ok(Ok(_)) => None,
+            Ok(Err(_)) => Some("failed"),
+            Err(_) => Some("timeout"),
+        };
+        redis_metrics::script_finished(started.elapsed(), error_type);
+        let fault = match reply {
             Ok(Ok(answer)) => return Some(answer),
             Ok(Err(error)) => error.to_string(),
             Err(_) => "it does not respond in time".to_owned(),

@@ -13,21 +13,31 @@ mod tests;
 
 use std::{
     net::{IpAddr, Ipv6Addr},
-    sync::Arc,
+    sync::{Arc, LazyLock},
     time::Duration,
 };
 
 use bucket::Buckets;
 pub(crate) use login_throttle::LoginAttempt;
 pub use login_throttle::LoginThrottle;
+use opentelemetry::{KeyValue, metrics::Counter};
 
 use crate::{
     base::rate::Rate,
     runtime::{
         cluster::{RedisRateLimiter, RedisRateReply},
         config::Config,
+        telemetry::metrics::meter,
     },
 };
+
+static DECISIONS: LazyLock<Counter<u64>> = LazyLock::new(|| {
+    meter()
+        .u64_counter("insula.rate_limit.decisions")
+        .with_unit("{decision}")
+        .with_description("Decisions of rate limits, by class and outcome")
+        .build()
+});
 
 macro_rules! classes { ($($(#[$doc:meta])* $name:ident = $text:literal, $shared:literal, $setting:ident;)+) => {
     /// What is counted together.
@@ -137,6 +147,13 @@ impl RateLimiter {
 
     /// Takes a token from the bucket `key` of the class.
     pub async fn take(&self, class: RateClass, key: &str) -> RateStatus {
+        let status = self.take_uncounted(class, key).await;
+        let outcome = if status.wait.is_none() { "allowed" } else { "refused" };
+        DECISIONS.add(1, &[KeyValue::new("policy", class.as_str()), KeyValue::new("outcome", outcome)]);
+        status
+    }
+
+    async fn take_uncounted(&self, class: RateClass, key: &str) -> RateStatus {
         // The table contains every class, in the order of the enum.
         let limit = &self.classes[class as usize];
         let status = |taken: bucket::TakeResult| RateStatus {

@@ -26,7 +26,7 @@ struct Metrics {
     registry: Registry,
     instruments: Instruments,
     /// Keeps the instruments alive.
-    _provider: SdkMeterProvider,
+    provider: SdkMeterProvider,
 }
 
 macro_rules! instruments { ($($field:ident: $kind:ident$(($bounds:ident))? = $name:literal, $unit:literal, $help:literal;)+) => {
@@ -88,8 +88,15 @@ pub fn init() -> Result<(), String> {
         .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")));
     let provider = SdkMeterProvider::builder().with_reader(exporter).with_resource(service.build()).build();
     let instruments = Instruments::new(&provider.meter("insula"));
-    METRICS.get_or_init(|| Metrics { registry, instruments, _provider: provider });
+    METRICS.get_or_init(|| Metrics { registry, instruments, provider });
     Ok(())
+}
+
+/// The meter, for the instruments of other modules. Before [`init`], they record nothing.
+pub(crate) fn meter() -> Meter {
+    METRICS
+        .get()
+        .map_or_else(|| opentelemetry::global::meter("insula"), |metrics| metrics.provider.meter("insula"))
 }
 
 /// All metrics in Prometheus' text format 0.0.4; empty before [`init`].

@@ -13,6 +13,9 @@ pub(super) trait Driver: Database {
     /// Can a transaction not be committed after a failed statement? COMMIT would roll back and still report success.
     const FAILURE_ABORTS: bool;
 
+    /// The name of the pool that such transactions use.
+    fn pool_name(writes: bool) -> &'static str;
+
     /// Runs SQL without values and rows.
     fn execute<'c>(connection: &'c mut Self::Connection, sql: &str) -> BoxFuture<'c, sqlx::Result<()>>;
 
@@ -38,6 +41,10 @@ const READ_ONLY: &str = "25006";
 
 impl Driver for Postgres {
     const FAILURE_ABORTS: bool = true;
+
+    fn pool_name(_writes: bool) -> &'static str {
+        "postgresql"
+    }
 
     fn execute<'c>(connection: &'c mut Self::Connection, sql: &str) -> BoxFuture<'c, sqlx::Result<()>> {
         execute(connection, sql)
@@ -71,6 +78,10 @@ const SQLITE_CONTINUES: [u32; 6] = [1, 17, 18, 19, 20, 25];
 
 impl Driver for Sqlite {
     const FAILURE_ABORTS: bool = false;
+
+    fn pool_name(writes: bool) -> &'static str {
+        if writes { "sqlite-writer" } else { "sqlite-readers" }
+    }
 
     fn execute<'c>(connection: &'c mut Self::Connection, sql: &str) -> BoxFuture<'c, sqlx::Result<()>> {
         execute(connection, sql)

@@ -15,6 +15,7 @@ use super::{
     clock_skew::ClockReading,
     error::query,
     health::{Check, DatabaseTrouble, Health},
+    pool_metrics,
     roles::QuotedRoles,
     session::{DatabaseSession, Timeouts, within},
     transaction::{DatabaseRole, Transaction},
@@ -178,6 +179,7 @@ fn postgres(url: &str, options: &Options) -> Result<Pools> {
             })
         })
         .connect_lazy_with(connect);
+    pool_metrics::observe(&[(&pool, true)]);
     let timeouts = Timeouts { begin: options.acquire_timeout, statement: statement + TRANSIT };
     Ok(Pools::Postgres { pool, timeouts, health })
 }
@@ -197,5 +199,6 @@ async fn sqlite(url: &str, options: &Options) -> Result<Pools> {
         || SqlitePoolOptions::new().acquire_timeout(options.acquire_timeout).test_before_acquire(false);
     let write = pool().max_connections(1).connect_with(connect.clone()).await.map_err(query)?;
     let read = pool().max_connections(4).connect_with(connect.read_only(true)).await.map_err(query)?;
+    pool_metrics::observe(&[(&write, true), (&read, false)]);
     Ok(Pools::Sqlite { read, write, health: Arc::default() })
 }

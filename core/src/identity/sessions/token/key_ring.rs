@@ -3,6 +3,7 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use chrono::{DateTime, Utc};
 use jsonwebtoken::{DecodingKey, EncodingKey};
 use moka::sync::Cache;
 use serde_json::json;
@@ -24,6 +25,8 @@ pub(super) struct KeyRing {
     kids: Vec<(String, KeyState)>,
     keys: HashMap<String, Arc<JwtKey>>,
     signer: Option<Arc<JwtKey>>,
+    /// Since when the active key signs.
+    pub(super) signs_since: Option<DateTime<Utc>>,
     /// Claims of verified tokens, by the SHA-256 of the token.
     pub(super) verified: Cache<[u8; 32], Claims>,
 }
@@ -38,7 +41,13 @@ pub(super) struct JwtKey {
 
 impl Default for KeyRing {
     fn default() -> Self {
-        Self { kids: Vec::new(), keys: HashMap::new(), signer: None, verified: Cache::new(0) }
+        Self {
+            kids: Vec::new(),
+            keys: HashMap::new(),
+            signer: None,
+            signs_since: None,
+            verified: Cache::new(0),
+        }
     }
 }
 
@@ -56,10 +65,12 @@ impl KeyRing {
                 }
             }
         }
-        let active = rows.iter().find(|row| row.state == KeyState::Active).and_then(|row| keys.get(&row.kid));
+        let active_row = rows.iter().find(|row| row.state == KeyState::Active);
+        let active = active_row.and_then(|row| keys.get(&row.kid));
         let previous = known.signer.as_ref().and_then(|key| keys.get(&key.kid));
         Self {
             signer: active.or(previous).cloned(),
+            signs_since: active_row.map(|row| row.activates_at),
             keys,
             kids: rows.iter().map(|row| (row.kid.clone(), row.state)).collect(),
             verified: Cache::builder().max_capacity(MAX_VERIFIED).time_to_live(ttl).build(),

@@ -227,6 +227,11 @@ impl AccessTokens {
         Ok(claims)
     }
 
+    /// Since when the current key signs tokens. `None` before the first [`AccessTokens::reload`], or if there is no key.
+    pub fn signs_since(&self) -> Option<DateTime<Utc>> {
+        self.key_ring().signs_since
+    }
+
     /// Returns the public keys (RFC 7517 §5) for services that verify tokens. They include the next signing key, and earlier
     /// keys whose tokens are still valid.
     pub fn jwks(&self) -> serde_json::Value {

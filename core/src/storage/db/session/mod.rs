@@ -12,7 +12,7 @@ use std::{io, sync::Arc, time::Duration};
 use futures_util::FutureExt;
 use sqlx::{Pool, pool::PoolConnection};
 
-use super::{driver::Driver, health::Health};
+use super::{driver::Driver, health::Health, pool_metrics};
 
 /// How long the database may take to finish an interrupted statement, in addition to its timeout.
 const SETTLE: Duration = Duration::from_secs(4);
@@ -66,7 +66,7 @@ impl<D: Driver> DatabaseSession<D> {
         writes: bool,
     ) -> sqlx::Result<Self> {
         let attempt = async || {
-            let connection = Some(pool.acquire().await?);
+            let connection = Some(pool_metrics::acquire(pool, writes).await?);
             let health = Arc::clone(health);
             let mut session = Self { connection, state: TransactionState::Idle, timeouts, health, writes };
             let begun = within(timeouts.map(|timeouts| timeouts.begin), async {
