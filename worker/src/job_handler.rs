@@ -48,16 +48,13 @@ impl JobHandler {
             | Job::SendEmailChange { .. }
             | Job::SendEmailChangeNotice { .. }
             | Job::SendInvitation { .. }
-            | Job::SendOwnershipOffered { .. } => {
-                match self.mailer.deliver(&self.db, claimed.job_ref, job).await {
-                    Delivery::Tried(attempt) => (outcome(&attempt), Some(attempt)),
-                    Delivery::PutOff { wait, why } => (ClaimOutcome::Deferred(wait, why), None),
-                    Delivery::Outage { wait, attempt } => (
-                        ClaimOutcome::Deferred(wait, attempt.error.clone().unwrap_or_default()),
-                        Some(attempt),
-                    ),
+            | Job::SendOwnershipOffered { .. } => match self.mailer.deliver(&self.db, claimed, job).await {
+                Delivery::Tried(attempt) => (outcome(&attempt), Some(attempt)),
+                Delivery::PutOff { wait, why } => (ClaimOutcome::Deferred(wait, why), None),
+                Delivery::Outage { wait, attempt } => {
+                    (ClaimOutcome::Deferred(wait, attempt.error.clone().unwrap_or_default()), Some(attempt))
                 }
-            }
+            },
         }
     }
 }

@@ -20,3 +20,4 @@ mod server;
 mod shared_servers;
 mod signing_keys;
 mod smtp_outage;
+mod trace_context;

@@ -18,7 +18,7 @@ pub(crate) use circuit_breaker::BreakerPermit;
 use circuit_breaker::CircuitBreaker;
 use folder::Folder;
 use insula_core::{
-    base::{clock::Clock, ids::JobId, text::error_line},
+    base::{clock::Clock, ids::JobId, text::error_line, trace_context::TraceContext},
     identity::one_time_tokens::EmailTokens,
     lifecycle::email_content::{self, Composition, EmailContent, Template},
     runtime::{
@@ -29,7 +29,7 @@ use insula_core::{
     storage::{
         db::Db,
         emails::{CapturedEmail, DeliveryAttempt, DeliveryStatus, DevInbox},
-        outbox::Job,
+        outbox::{ClaimedJob, Job},
     },
 };
 use templates::{Branding, Templates};
@@ -157,8 +157,8 @@ impl Mailer {
 
     /// Composes and sends the e-mail of a job. It counts as sent when the transport has confirmed it. If this is
     /// cancelled, no e-mail is lost, but one can be sent twice.
-    pub(crate) async fn deliver(&self, db: &Db, JobRef { org, job: id }: JobRef, job: &Job) -> Delivery {
-        let inner = &*self.0;
+    pub(crate) async fn deliver(&self, db: &Db, claimed: &ClaimedJob, job: &Job) -> Delivery {
+        let (inner, JobRef { org, job: id }) = (&*self.0, claimed.job_ref);
         let template = Template::of(job).as_str();
         let attempt = |to: String, status, error: Option<String>| {
             let error = error.map(|error| error_line(&error));
@@ -178,7 +178,7 @@ impl Mailer {
         if let Err(delayed) = inner.rate_limit.take(org, inner.mail.pseudonym(&content.to)).await {
             return delayed;
         }
-        match inner.send(id, &content, db.now(), &|_| {}).await {
+        match inner.send(id, &claimed.trace, &content, db.now(), &|_| {}).await {
             Ok(_) => {
                 inner.reached();
                 Delivery::Tried(attempt(content.to, DeliveryStatus::Sent, None))
@@ -236,7 +236,7 @@ impl Mailer {
             }
         });
         let id = JobId::new(now);
-        match inner.send(id, &content, now, report).await {
+        match inner.send(id, &TraceContext::random(), &content, now, report).await {
             Ok(_) => Ok(inner.message_id(id)),
             Err(refused) => Err(TestEmailError {
                 what: error_line(&refused.text),
@@ -270,6 +270,7 @@ impl Inner {
     async fn send(
         &self,
         id: JobId,
+        trace: &TraceContext,
         content: &EmailContent,
         now: DateTime<Utc>,
         report: ReportStep<'_>,
@@ -288,7 +289,7 @@ impl Inner {
             .map_err(|error| failure(DeliveryStatus::Deferred, error))?;
         let message_id = self.message_id(id);
         let encode = |text: &RenderedEmail| {
-            let email = smtp::encode(&self.sender, &content.to, text, &message_id, now);
+            let email = smtp::encode(&self.sender, &content.to, text, &message_id, trace, now);
             email.map_err(|error| failure(DeliveryStatus::Bounced, error))
         };
         match &self.transport {

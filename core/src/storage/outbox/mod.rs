@@ -178,6 +178,7 @@ impl<P: WritePermission> OrgTx<P> {
                 payload: Set(payload),
                 actor: Set(json!({ "kind": actor.kind(), "id": actor.user() }).to_string()),
                 dedupe_key: Set(None),
+                traceparent: Set(self.origin().inquiry.trace.map(|trace| trace.to_string())),
                 state: Set(OutboxState::Pending),
                 attempts: Set(0),
                 lease_expirations: Set(0),
