@@ -10,7 +10,7 @@ use std::{
     time::Instant,
 };
 
-use insula_core::{base::trace_context::TraceContext, runtime::telemetry::metrics};
+use insula_core::runtime::telemetry::{metrics, traces};
 use poem::{Endpoint, PathPattern, Request, Response, http::StatusCode};
 use tracing::Instrument;
 
@@ -75,16 +75,19 @@ where
     let operation = request.data::<Arc<Operation>>().cloned();
     let sent = request.uri().path().to_owned();
     request.set_data(subject.clone());
-    let trace = traceparent(&request).unwrap_or_else(TraceContext::random);
+    let route = operation.as_ref().map(|operation| &*operation.template);
+    let state = request.header("tracestate");
+    let (trace_span, trace) = traces::request(method.as_str(), route, traceparent(&request), state);
     request.set_data(trace);
     let span = tracing::info_span!("request", request_id = &*id);
-    let response = endpoint.call(request).instrument(span).await?;
+    let response = trace_span.around(endpoint.call(request).instrument(span)).await?;
     let pattern = response.data::<PathPattern>();
     let template = match &operation {
         Some(operation) => Some(&*operation.template),
         None => pattern.map(|pattern| &*pattern.0),
     };
     let (seconds, status) = (started.elapsed().as_secs_f64(), response.status().as_u16());
+    traces::answered(&trace_span, status);
     metrics::request_answered(method.as_str(), template, status, seconds);
     let ms = (seconds * 10_000.0).round() / 10.0;
     let path = template.map_or_else(|| unknown.line(&sent), str::to_owned);

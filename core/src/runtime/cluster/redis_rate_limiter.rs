@@ -14,6 +14,7 @@ use tokio::{
 };
 
 use super::Namespace;
+use crate::runtime::telemetry::traces;
 
 /// How long Redis is not used after it did not respond in time.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -142,11 +143,13 @@ impl RedisRateLimiter {
             let mut connection = self.connection().await?;
             script.invoke_async(&mut connection).await
         };
+        let span = traces::redis();
         let fault = match timeout(self.0.reply_timeout, reply).await {
             Ok(Ok(answer)) => return Some(answer),
             Ok(Err(error)) => error.to_string(),
             Err(_) => "it does not respond in time".to_owned(),
         };
+        span.fail("unavailable");
         self.pause();
         *self.0.connection.lock().await = None;
         tracing::warn!(fault, "Redis unavailable for rate limits: each process applies its own share");
