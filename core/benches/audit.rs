@@ -14,6 +14,7 @@ use insula_core::{
         crypto::MasterKey,
         permissions::{AuditOrigin, Authorized, ProjectsCreate, RequestInfo},
         text::{EmailAddress, Name, ProjectCode, Slug},
+        trace_context::TraceContext,
     },
     identity::{
         sessions::{self, AccessTokens, LoginDevice, SessionPolicy},
@@ -112,7 +113,7 @@ async fn founder(db: &Db, master: &MasterKey) -> Outcome<Caller> {
         tokens.verify(&tokens.issue(user, (session.id, session.refresh_counter), now)?.token, now).await?;
     let inquiry = RequestInfo {
         request_id: Some("a request".to_owned()),
-        trace_id: Some("0af7651916cd43dd8448eb211c80319c".to_owned()),
+        trace: Some(TraceContext::random()),
         ip: Some("203.0.113.7".to_owned()),
         user_agent: Some("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0".to_owned()),
     };

@@ -223,7 +223,7 @@ impl Reply {
         });
         let mut body = if is_json { self.json() } else { Value::Null };
         if let Some(body) = body.as_object_mut() {
-            body.retain(|member, _| !["instance", "request_id"].contains(&&**member));
+            body.retain(|member, _| !["instance", "request_id", "trace_id"].contains(&&**member));
         }
         (self.status, body)
     }
@@ -275,9 +275,18 @@ impl Reply {
             self.header("content-type") == Some("application/problem+json"),
             "expected application/problem+json",
         );
-        for member in
-            ["type", "title", "status", "detail", "instance", "error", "message", "errors", "request_id"]
-        {
+        for member in [
+            "type",
+            "title",
+            "status",
+            "detail",
+            "instance",
+            "error",
+            "message",
+            "errors",
+            "request_id",
+            "trace_id",
+        ] {
             self.check(problem.get(member).is_some(), &format!("expected the member {member}"));
         }
         self.check(problem["error"] == code, &format!("expected the error {code}"));

@@ -54,6 +54,11 @@ impl Builder {
         self
     }
 
+    /// Sets several variables.
+    pub fn settings(self, settings: impl IntoIterator<Item = (&'static str, String)>) -> Self {
+        settings.into_iter().fold(self, |builder, (name, value)| builder.env(name, &value))
+    }
+
     /// Uses another database than that of the environment; `Server::database` does not follow.
     pub fn database_url(self, url: &str) -> Self {
         self.env("DATABASE_URL", url)

@@ -1,9 +1,13 @@
 //! Runs one job.
 
-use insula_core::storage::{
-    db::Db,
-    emails::{DeliveryAttempt, DeliveryStatus},
-    outbox::{ClaimOutcome, ClaimedJob, Job},
+use insula_core::{
+    base::trace_context::TraceContext,
+    runtime::telemetry::traces::{self, JobLabels},
+    storage::{
+        db::Db,
+        emails::{DeliveryAttempt, DeliveryStatus},
+        outbox::{ClaimOutcome, ClaimedJob, Job},
+    },
 };
 use tokio_util::sync::CancellationToken;
 
@@ -30,12 +34,20 @@ impl JobHandler {
             let error = format!("{} workers stopped while they ran this job", claimed.lease_expirations);
             return (ClaimOutcome::Dead(error), None);
         }
-        let done = self.hard_stop.run_until_cancelled(self.run(claimed, job)).await;
-        done.unwrap_or((ClaimOutcome::Released, None))
+        let labels = JobLabels { id: claimed.job_ref.job, queue: job.queue().as_str(), kind: job.kind() };
+        let (span, trace) = traces::process_job(labels, claimed.job_ref.org, claimed.attempt, claimed.trace);
+        let running = self.hard_stop.run_until_cancelled(self.run(claimed, job, &trace));
+        let completion = span.around(running).await.unwrap_or((ClaimOutcome::Released, None));
+        match &completion.0 {
+            ClaimOutcome::Retry(_) => span.fail("retry"),
+            ClaimOutcome::Dead(_) => span.fail("dead"),
+            ClaimOutcome::Done | ClaimOutcome::Released | ClaimOutcome::Deferred(..) => {}
+        }
+        completion
     }
 
     /// One arm for each kind of job: a kind without one does not compile.
-    async fn run(&self, claimed: &ClaimedJob, job: &Job) -> Completion {
+    async fn run(&self, claimed: &ClaimedJob, job: &Job, trace: &TraceContext) -> Completion {
         match job {
             Job::SendWelcome { .. }
             | Job::SendNewDevice { .. }
@@ -49,7 +61,7 @@ impl JobHandler {
             | Job::SendEmailChangeNotice { .. }
             | Job::SendInvitation { .. }
             | Job::SendOwnershipOffered { .. } => {
-                match self.mailer.deliver(&self.db, claimed.job_ref, job).await {
+                match self.mailer.deliver(&self.db, claimed.job_ref, job, trace).await {
                     Delivery::Tried(attempt) => (outcome(&attempt), Some(attempt)),
                     Delivery::PutOff { wait, why } => (ClaimOutcome::Deferred(wait, why), None),
                     Delivery::Outage { wait, attempt } => (

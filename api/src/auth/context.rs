@@ -8,7 +8,7 @@ use poem::{FromRequest, Request, RequestBody, http::header, web::Data};
 use crate::{
     request::{
         client_ip,
-        id::{RequestId, TraceId},
+        id::{RequestId, trace_of},
     },
     state::AppState,
 };
@@ -32,7 +32,7 @@ pub(crate) fn request_info(state: &AppState, request: &Request) -> RequestInfo {
     let agent = agent.map(|agent| String::from_utf8_lossy(agent.as_bytes()));
     RequestInfo {
         request_id: Some(RequestId::of(request).to_string()),
-        trace_id: Some(TraceId::of(request).to_string()),
+        trace: trace_of(request),
         ip: address.map(|address| address.to_string()),
         user_agent: agent.map(|agent| agent.chars().take(MAX_USER_AGENT_LENGTH).collect()),
     }

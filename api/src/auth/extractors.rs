@@ -11,6 +11,7 @@ use insula_core::{
         sessions::{self, LoginDevice},
         users::User,
     },
+    runtime::telemetry::traces,
     storage::audit::RequestTrail,
     tenancy::authorization::Caller,
 };
@@ -95,6 +96,7 @@ async fn caller_of(state: &AppState, request: &Request) -> Result<(Caller, Token
     };
     let claims = state.tokens.verify(token, state.db.now()).await?;
     Subject::note(request, claims.user);
+    traces::set_user(claims.user);
     let trail = trail(request);
     trail.set_actor(Actor::User(claims.user), Some(claims.session));
     let caller = Caller {

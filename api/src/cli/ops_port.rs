@@ -3,18 +3,15 @@
 use std::net::SocketAddr;
 
 use insula_api::ops::{self, Ops};
-use insula_core::runtime::{config::Config, resource_metrics, telemetry::metrics};
+use insula_core::runtime::{config::Config, resource_metrics};
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{CliError, say};
 
-/// Starts the metrics, and binds `INSULA_OPS_BIND`, or a free port if `is_any`. In development a process runs
+/// Binds `INSULA_OPS_BIND`, or a free port if `is_any`. In development a process runs
 /// without the ops port if the port is in use.
 pub(super) async fn listen(config: &Config, is_any: bool) -> Result<Option<TcpListener>, CliError> {
-    if let Err(error) = metrics::init() {
-        tracing::warn!(error, "metrics are not available");
-    }
     resource_metrics::observe_process();
     let mut bind: SocketAddr = config.ops_bind;
     if is_any {

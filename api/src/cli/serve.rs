@@ -37,7 +37,7 @@ use insula_core::{
         config::{Config, OriginList},
         job_wakeup::JobWakeup,
         rate_limit::{LoginThrottle, RateLimiter},
-        telemetry::Heartbeat,
+        telemetry::{self, Heartbeat},
     },
     storage::{audit::RefusalLog, audit_chain::Signer, db::Db, emails::DevInbox, signing_keys::Schedule},
     tenancy::authorization::AccessCache,
@@ -84,6 +84,7 @@ impl Args {
 
 pub(super) async fn run(config: &Config, args: &Args) -> Result<(), CliError> {
     config.refuse_insecure()?;
+    let export = telemetry::start_export(config)?;
     let mut bind = config.bind;
     bind.set_port(args.port.unwrap_or(bind.port()));
     // First: nothing is migrated if the port is in use.
@@ -159,6 +160,7 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), CliError> {
     background.cancel();
     tasks.wait().await;
     state.db.close().await;
+    export.finish().await;
     tracing::info!("stopped");
     Ok(())
 }

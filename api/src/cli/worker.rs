@@ -12,7 +12,7 @@ use insula_core::{
         config::Config,
         job_wakeup::JobWakeup,
         rate_limit::RateLimiter,
-        telemetry::Heartbeat,
+        telemetry::{self, Heartbeat},
     },
     storage::{db::Db, signing_keys::Schedule},
 };
@@ -27,6 +27,7 @@ use super::{
 
 pub(super) async fn run(config: &Config) -> Result<(), CliError> {
     config.refuse_insecure()?;
+    let export = telemetry::start_export(config)?;
     let ops_listener = ops_port::listen(config, false).await?;
     let is_migrated = database::is_current(config).await?;
     let namespace = database::namespace(config).await?;
@@ -60,6 +61,7 @@ pub(super) async fn run(config: &Config) -> Result<(), CliError> {
     background.cancel();
     tasks.wait().await;
     db.close().await;
+    export.finish().await;
     tracing::info!("stopped");
     Ok(())
 }

@@ -10,7 +10,7 @@ use poem::{
 
 use crate::{
     browser::csp::Policy,
-    request::id::{RequestId, TraceId, X_REQUEST_ID},
+    request::id::{RequestId, X_REQUEST_ID},
 };
 
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
@@ -41,7 +41,6 @@ impl Headers {
     {
         let id = RequestId::choose(&request);
         request.set_data(id.clone());
-        request.set_data(TraceId::choose(&request));
         let mut response = endpoint.call(request).await?;
         let policy = Policy::of(&response);
         let headers = response.headers_mut();

@@ -24,6 +24,7 @@ pub(super) struct ProblemDetails<'a> {
     message: String,
     errors: &'a [FieldError],
     request_id: &'a str,
+    trace_id: &'a str,
     #[serde(flatten)]
     lack: Option<PermissionDetails<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -51,7 +52,7 @@ struct PermissionDetails<'a> {
 }
 
 impl<'a> ProblemDetails<'a> {
-    pub(super) fn new(error: &'a Error, instance: &'a str, request_id: &'a str) -> Self {
+    pub(super) fn new(error: &'a Error, instance: &'a str, request_id: &'a str, trace_id: &'a str) -> Self {
         let code = error.code();
         let detail = sentence(error);
         let wait = match error {
@@ -71,6 +72,7 @@ impl<'a> ProblemDetails<'a> {
                 _ => &[],
             },
             request_id,
+            trace_id,
             missing: match error {
                 Error::Forbidden(missing) => Some(vec![missing.permission.as_str()]),
                 Error::Escalation(missing) => Some(missing.iter().map(Permission::as_str).collect()),
@@ -134,7 +136,8 @@ pub(crate) fn example(code: ErrorCode) -> Value {
     json!(ProblemDetails::new(
         &error,
         "/api/v1/organizations/acme/projects",
-        "0190b3a07c1e7d2a9f003a5c6e7f8091"
+        "0190b3a07c1e7d2a9f003a5c6e7f8091",
+        "0af7651916cd43dd8448eb211c80319c"
     ))
 }
 
@@ -149,7 +152,7 @@ pub(crate) fn schema() -> Value {
     json!({
         "type": "object",
         "description": "Problem details (RFC 9457).",
-        "required": ["type", "title", "status", "detail", "instance", "error", "message", "errors", "request_id"],
+        "required": ["type", "title", "status", "detail", "instance", "error", "message", "errors", "request_id", "trace_id"],
         "properties": {
             "type": text("URI of the problem type; the same information as `error`."),
             "title": text("Short summary of the problem type."),
@@ -177,6 +180,7 @@ pub(crate) fn schema() -> Value {
                 },
             },
             "request_id": text("Id of the request, as written to the log."),
+            "trace_id": text("Id of the trace that the request is part of (W3C Trace Context)."),
             "permission": text("The permission that the request needs; for `FORBIDDEN`."),
             "missing": texts("The missing permissions."),
             "members": texts("Ids of the members who have the role."),

@@ -20,7 +20,7 @@ use poem_openapi::{
     registry::{MetaResponse, MetaResponses, Registry},
 };
 
-use crate::request::id::RequestId;
+use crate::request::id::{RequestId, trace_of};
 
 /// The media type of problem details (RFC 9457 §3).
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -115,10 +115,10 @@ impl Problem {
         details::sentence(&self.0)
     }
 
-    /// The response to the request `request_id` for the path `instance`.
-    fn response(&self, instance: &str, request_id: &str) -> Response {
+    /// The response to the request `request_id` for the path `instance`, in the trace `trace_id`.
+    fn response(&self, instance: &str, request_id: &str, trace_id: &str) -> Response {
         let code = self.0.code();
-        let details = ProblemDetails::new(&self.0, instance, request_id);
+        let details = ProblemDetails::new(&self.0, instance, request_id, trace_id);
         let body = serde_json::to_vec(&details).unwrap_or_default();
         let mut response = Response::builder().status(self.status()).content_type(MEDIA_TYPE).body(body);
         let headers = response.headers_mut();
@@ -169,7 +169,7 @@ impl ResponseError for Problem {
 
     /// For tests of single endpoints. In the program [`render`] responds, because it knows the request.
     fn as_response(&self) -> Response {
-        self.response("", "")
+        self.response("", "", "")
     }
 }
 
@@ -242,7 +242,7 @@ where
     E: Endpoint<Output = Response>,
 {
     let (instance, query) = (request.uri().path().to_owned(), request.uri().query().map(str::to_owned));
-    let request_id = RequestId::of(&request);
+    let (request_id, trace) = (RequestId::of(&request), trace_of(&request));
     let result = match endpoint.call(request).await {
         // A response of an extractor, such as a redirect.
         Err(err) if err.is_from_response() => Ok(err.into_response()),
@@ -268,7 +268,11 @@ where
     if let Error::Moved(slug) = &problem.0 {
         return Ok(redirect(&instance, query.as_deref(), slug));
     }
-    let mut response = problem.response(&instance, &request_id);
+    let mut response = problem.response(
+        &instance,
+        &request_id,
+        &trace.map(|trace| trace.trace_id().to_string()).unwrap_or_default(),
+    );
     if response.status() == StatusCode::METHOD_NOT_ALLOWED {
         // Paths outside of the API (health, documentation) only support reading.
         let Allow(methods) = allow.unwrap_or(Allow(HeaderValue::from_static("GET, HEAD")));

@@ -26,7 +26,10 @@ async fn every_code_has_its_status_and_the_schema() {
 
 #[tokio::test]
 async fn members_have_the_order_of_the_standard() {
-    let body = send(failure("SLUG_TAKEN")).await.into_body().into_string().await.unwrap();
+    let trace = "0af7651916cd43dd8448eb211c80319c";
+    let traced = request(Method::GET, "/api/v1/failures/SLUG_TAKEN")
+        .header("traceparent", format!("00-{trace}-b7ad6b7169203331-01"));
+    let body = send(traced.finish()).await.into_body().into_string().await.unwrap();
     let sentence = ErrorCode::SlugTaken.sentence();
     assert_eq!(
         body,
@@ -34,7 +37,7 @@ async fn members_have_the_order_of_the_standard() {
             r#"{{"type":"/problems/slug-taken","title":"Slug taken","status":409,"detail":"{sentence}","#
         ) + &format!(
             r#""instance":"/api/v1/failures/SLUG_TAKEN","error":"SLUG_TAKEN","message":"{sentence}","#
-        ) + r#""errors":[],"request_id":"test"}"#
+        ) + &format!(r#""errors":[],"request_id":"test","trace_id":"{trace}"}}"#)
     );
 }
 

@@ -1,8 +1,8 @@
-//! The id of a request and of its trace.
+//! The id of a request, and its trace.
 
 use std::{ops::Deref, sync::Arc};
 
-use insula_core::base::crypto::hex;
+use insula_core::base::{crypto::hex, trace_context::TraceContext};
 use poem::{Request, http::HeaderName};
 
 /// The id of one request. The response, the log and the audit events contain it.
@@ -42,41 +42,16 @@ impl Deref for RequestId {
     }
 }
 
-/// The id of the trace that a request is part of, in its extensions.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TraceId(Arc<str>);
-
-impl TraceId {
-    /// The id of `request`; empty before [`Headers::around`](crate::middleware::headers::Headers::around).
-    pub fn of(request: &Request) -> Self {
-        request.data::<Self>().cloned().unwrap_or_default()
-    }
-
-    /// The trace id of the client's `traceparent` (W3C Trace Context §3.2.2), if it is valid; otherwise a random one.
-    pub(crate) fn choose(request: &Request) -> Self {
-        let sent = request.header(TRACEPARENT).and_then(Self::parse);
-        sent.unwrap_or_else(|| Self(random_hex().into()))
-    }
-
-    fn parse(traceparent: &str) -> Option<Self> {
-        let is_hex = |part: &str, length| {
-            part.len() == length && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-        };
-        let mut parts = traceparent.split('-');
-        let (version, trace, span, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-        let known = is_hex(version, 2) && version != "ff" && (version != "00" || parts.next().is_none());
-        let sane = is_hex(trace, 32) && is_hex(span, 16) && is_hex(flags, 2);
-        let named = [trace, span].iter().all(|id| id.bytes().any(|byte| byte != b'0'));
-        (known && sane && named).then(|| Self(trace.into()))
-    }
+/// The `traceparent` that the client sent; `None` if it sent none, or not exactly one that is valid.
+pub(crate) fn traceparent(request: &Request) -> Option<TraceContext> {
+    let mut sent = request.headers().get_all(TRACEPARENT).iter();
+    let (Some(only), None) = (sent.next(), sent.next()) else { return None };
+    TraceContext::parse(only.to_str().ok()?)
 }
 
-impl Deref for TraceId {
-    type Target = str;
-
-    fn deref(&self) -> &str {
-        &self.0
-    }
+/// The trace that `request` is part of; `None` before [`access`](crate::middleware::access_log::access).
+pub(crate) fn trace_of(request: &Request) -> Option<TraceContext> {
+    request.data::<TraceContext>().copied()
 }
 
 /// 16 random bytes in hexadecimal.
@@ -105,23 +80,15 @@ mod tests {
     }
 
     #[test]
-    fn a_valid_trace_id_is_kept_and_otherwise_created() {
-        let traced = |sent: &str| TraceId::choose(&Request::builder().header(TRACEPARENT, sent).finish());
-        let (trace, rest) = ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331-01");
-        assert_eq!(&*traced(&format!("00-{trace}-{rest}")), trace);
-        assert_eq!(&*traced(&format!("cc-{trace}-{rest}-what-a-later-version-adds")), trace);
-        let zero = "0".repeat(32);
-        for bad in [
-            "",
-            trace,
-            &format!("00-{trace}-{rest}-more"),
-            &format!("ff-{trace}-{rest}"),
-            &format!("00-{zero}-{rest}"),
-            &format!("00-{}-{rest}", trace.to_uppercase()),
-            &format!("00-{trace}-0000000000000000-01"),
-        ] {
-            let id = traced(bad);
-            assert!(id.len() == 32 && *id != *trace && *id != *zero, "{bad:?} became {id:?}");
-        }
+    fn only_one_traceparent_is_accepted() {
+        let (one, other) = (TraceContext::random().to_string(), TraceContext::random().to_string());
+        let sent = |values: &[&String]| {
+            let request = values.iter().fold(Request::builder(), |all, one| all.header(TRACEPARENT, *one));
+            traceparent(&request.finish()).map(|trace| trace.to_string())
+        };
+        assert_eq!(sent(&[&one]), Some(one.clone()));
+        assert_eq!(sent(&[]), None);
+        assert_eq!(sent(&[&one, &other]), None);
+        assert_eq!(sent(&[&"0".repeat(5_000_000)]), None);
     }
 }

@@ -3,9 +3,10 @@
 pub mod ids;
 pub mod clock;
 pub mod text;
+pub mod crypto;
+pub mod trace_context;
 pub mod permissions;
 pub mod error;
-pub mod crypto;
 pub mod backoff;
 pub mod pagination;
 pub mod rate;

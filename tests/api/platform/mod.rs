@@ -22,3 +22,5 @@ mod server;
 mod shared_servers;
 mod signing_keys;
 mod smtp_outage;
+mod telemetry;
+mod trace_context;

@@ -94,7 +94,7 @@ impl Claim {
 
     /// The result of this attempt.
     pub(super) fn result(&self, outcome: ClaimOutcome, email: Option<DeliveryAttempt>) -> JobResult {
-        JobResult { job_ref: self.job_ref, attempt: self.attempt, outcome, email }
+        JobResult { job_ref: self.job_ref, attempt: self.attempt, outcome, email, trace: self.trace }
     }
 }
 

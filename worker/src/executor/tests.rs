@@ -4,6 +4,7 @@ use insula_core::{
     base::{
         crypto::MasterKey,
         ids::{JobId, OrgId},
+        trace_context::TraceContext,
     },
     identity::one_time_tokens::EmailTokens,
     runtime::{
@@ -81,7 +82,8 @@ impl TestWorker {
 }
 
 fn claimed(job_ref: JobRef) -> ClaimedJob {
-    ClaimedJob { job_ref, job: None, kind: "test".to_owned(), attempt: 1, lease_expirations: 0 }
+    let trace = TraceContext::random();
+    ClaimedJob { job_ref, job: None, kind: "test".to_owned(), attempt: 1, lease_expirations: 0, trace }
 }
 
 #[tokio::test(start_paused = true)]

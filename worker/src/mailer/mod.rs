@@ -18,7 +18,7 @@ pub(crate) use circuit_breaker::BreakerPermit;
 use circuit_breaker::CircuitBreaker;
 use folder::Folder;
 use insula_core::{
-    base::{clock::Clock, ids::JobId, text::error_line},
+    base::{clock::Clock, ids::JobId, text::error_line, trace_context::TraceContext},
     identity::one_time_tokens::EmailTokens,
     lifecycle::email_content::{self, Composition, EmailContent, Template},
     runtime::{
@@ -157,7 +157,13 @@ impl Mailer {
 
     /// Composes and sends the e-mail of a job. It counts as sent when the transport has confirmed it. If this is
     /// cancelled, no e-mail is lost, but one can be sent twice.
-    pub(crate) async fn deliver(&self, db: &Db, JobRef { org, job: id }: JobRef, job: &Job) -> Delivery {
+    pub(crate) async fn deliver(
+        &self,
+        db: &Db,
+        JobRef { org, job: id }: JobRef,
+        job: &Job,
+        trace: &TraceContext,
+    ) -> Delivery {
         let inner = &*self.0;
         let template = Template::of(job).as_str();
         let attempt = |to: String, status, error: Option<String>| {
@@ -178,7 +184,7 @@ impl Mailer {
         if let Err(delayed) = inner.rate_limit.take(org, inner.mail.pseudonym(&content.to)).await {
             return delayed;
         }
-        match inner.send(id, &content, db.now(), &|_| {}).await {
+        match inner.send(id, trace, &content, db.now(), &|_| {}).await {
             Ok(_) => {
                 inner.reached();
                 Delivery::Tried(attempt(content.to, DeliveryStatus::Sent, None))
@@ -236,7 +242,7 @@ impl Mailer {
             }
         });
         let id = JobId::new(now);
-        match inner.send(id, &content, now, report).await {
+        match inner.send(id, &TraceContext::random(), &content, now, report).await {
             Ok(_) => Ok(inner.message_id(id)),
             Err(refused) => Err(TestEmailError {
                 what: error_line(&refused.text),
@@ -270,6 +276,7 @@ impl Inner {
     async fn send(
         &self,
         id: JobId,
+        trace: &TraceContext,
         content: &EmailContent,
         now: DateTime<Utc>,
         report: ReportStep<'_>,
@@ -287,14 +294,19 @@ impl Inner {
             .text(content, asked_at)
             .map_err(|error| failure(DeliveryStatus::Deferred, error))?;
         let message_id = self.message_id(id);
-        let encode = |text: &RenderedEmail| {
-            let email = smtp::encode(&self.sender, &content.to, text, &message_id, now);
+        let encode = |text: &RenderedEmail, trace: &TraceContext| {
+            let email = smtp::encode(&self.sender, &content.to, text, &message_id, trace, now);
             email.map_err(|error| failure(DeliveryStatus::Bounced, error))
         };
         match &self.transport {
-            Transport::Smtp(smtp) => smtp.send(&encode(&text)?, report).await.map(drop),
+            Transport::Smtp(smtp) => {
+                let span = smtp.span();
+                let email = encode(&text, &span.context().unwrap_or(*trace))?;
+                let sent = smtp.send(&email, report).await;
+                sent.map(drop).inspect_err(|failure| span.fail(failure.status.as_str()))
+            }
             Transport::Folder(folder) => {
-                let written = folder.put(id, encode(&text)?.bytes).await;
+                let written = folder.put(id, encode(&text, trace)?.bytes).await;
                 let (stage, status, reached) = (Stage::Content, DeliveryStatus::Deferred, ServerState::No);
                 written.map_err(|text| DeliveryFailure { stage, status, text, reached })
             }

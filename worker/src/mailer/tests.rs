@@ -32,7 +32,7 @@ fn content() -> EmailContent {
 }
 
 async fn send(mailer: &Mailer, id: JobId) -> Result<(), DeliveryFailure> {
-    mailer.0.send(id, &content(), Clock::System.now(), &|_| {}).await
+    mailer.0.send(id, &TraceContext::random(), &content(), Clock::System.now(), &|_| {}).await
 }
 
 fn files(folder: &Path) -> Vec<String> {

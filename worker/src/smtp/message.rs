@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use chrono::{DateTime, Utc};
 use email_encoding::headers::{rfc2047, writer::EmailWriter};
+use insula_core::base::trace_context::TraceContext;
 use lettre::{
     Address, Message,
     message::{
@@ -59,7 +60,8 @@ pub(crate) struct EncodedEmail {
     pub(crate) bytes: Vec<u8>,
 }
 
-/// Encodes an e-mail with a text part and an HTML part. Its headers prevent automatic replies (RFC 3834 §5).
+/// Encodes an e-mail with a text part and an HTML part. Its headers prevent automatic replies (RFC 3834 §5) and name the
+/// trace of the request that caused it.
 ///
 /// # Errors
 /// If `to` is not an e-mail address.
@@ -68,6 +70,7 @@ pub(crate) fn encode(
     to: &str,
     text: &RenderedEmail,
     message_id: &str,
+    trace: &TraceContext,
     at: DateTime<Utc>,
 ) -> Result<EncodedEmail, String> {
     let to: Address = to.parse().map_err(|error| format!("invalid e-mail address: {error}"))?;
@@ -80,6 +83,7 @@ pub(crate) fn encode(
         .message_id(Some(message_id.to_owned()))
         .raw_header(header(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated"))
         .raw_header(header(HeaderName::new_from_ascii_str("X-Auto-Response-Suppress"), "All"))
+        .raw_header(header(HeaderName::new_from_ascii_str("Traceparent"), &trace.to_string()))
         .multipart(MultiPart::alternative_plain_html(text.text.clone(), text.html.clone()))
         .map_err(|error| format!("cannot build the e-mail: {error}"))?;
     Ok(EncodedEmail { from: from.address().clone(), to, bytes: message.formatted() })
@@ -113,9 +117,11 @@ mod tests {
         {
             let text =
                 RenderedEmail { subject: subject.to_owned(), text: "text".into(), html: "<p>html".into() };
+            let trace = TraceContext::random();
             let from = Sender::parse("Insula <no-reply@insula.example>").unwrap();
             let email =
-                encode(&from, "ada@example.com", &text, "<1@insula.example>", DateTime::UNIX_EPOCH).unwrap();
+                encode(&from, "ada@example.com", &text, "<1@insula.example>", &trace, DateTime::UNIX_EPOCH)
+                    .unwrap();
             let read = MessageParser::default().parse(&email.bytes).unwrap();
             assert_eq!(read.subject(), Some(subject.trim()), "{}", String::from_utf8_lossy(&email.bytes));
         }

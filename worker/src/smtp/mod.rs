@@ -19,6 +19,7 @@ use std::{
 use insula_core::{
     runtime::{
         config::{Config, HostName, SmtpTls, SmtpUrl},
+        telemetry::traces::{self, TraceSpan},
         tls::Authorities,
     },
     storage::emails::DeliveryStatus,
@@ -95,6 +96,11 @@ impl Smtp {
         };
         let login = login.as_ref().map(|(user, _)| format!(", as {user}")).unwrap_or_default();
         format!("the mail server {host}, port {port}, {tls}{login}")
+    }
+
+    /// Begins the span of sending one e-mail.
+    pub(crate) fn span(&self) -> TraceSpan {
+        traces::smtp(&self.server.host, self.server.port)
     }
 
     /// Sends an e-mail. Returns the final reply of the server.

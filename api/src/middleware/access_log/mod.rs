@@ -10,11 +10,14 @@ use std::{
     time::Instant,
 };
 
-use insula_core::runtime::telemetry::metrics;
+use insula_core::runtime::telemetry::{metrics, traces};
 use poem::{Endpoint, PathPattern, Request, Response, http::StatusCode};
 use tracing::Instrument;
 
-use crate::{operations::Operation, request::id::RequestId};
+use crate::{
+    operations::Operation,
+    request::id::{RequestId, traceparent},
+};
 
 /// The user who sent the request. [`access`] puts it into the request, and the extractor of the caller sets
 /// it.
@@ -53,7 +56,7 @@ impl UnknownPaths {
 
 /// Middleware: a span around the request, and one access line when its response is known.
 ///
-/// The line is outside of the span and has the request id itself. Of the request it contains only the
+/// The line is outside of the span and has the request id and the trace id itself. Of the request it contains only the
 /// template of the path, except for `unknown` paths: ids of other users, query strings, headers and bodies
 /// must not be logged.
 ///
@@ -72,14 +75,19 @@ where
     let operation = request.data::<Arc<Operation>>().cloned();
     let sent = request.uri().path().to_owned();
     request.set_data(subject.clone());
+    let route = operation.as_ref().map(|operation| &*operation.template);
+    let state = request.header("tracestate");
+    let (trace_span, trace) = traces::request(method.as_str(), route, traceparent(&request), state);
+    request.set_data(trace);
     let span = tracing::info_span!("request", request_id = &*id);
-    let response = endpoint.call(request).instrument(span).await?;
+    let response = trace_span.around(endpoint.call(request).instrument(span)).await?;
     let pattern = response.data::<PathPattern>();
     let template = match &operation {
         Some(operation) => Some(&*operation.template),
         None => pattern.map(|pattern| &*pattern.0),
     };
     let (seconds, status) = (started.elapsed().as_secs_f64(), response.status().as_u16());
+    traces::answered(&trace_span, status);
     metrics::request_answered(method.as_str(), template, status, seconds);
     let ms = (seconds * 10_000.0).round() / 10.0;
     let path = template.map_or_else(|| unknown.line(&sent), str::to_owned);
@@ -90,6 +98,7 @@ where
         status,
         ms,
         request_id = &*id,
+        trace_id = %trace.trace_id(),
         user_id = subject.0.get(),
     );
     Ok(response)

@@ -15,7 +15,10 @@ pub use builtin_role::BuiltinRole;
 pub use decision::{Decision, DecisionReason, MembershipAccess, RoleGrants};
 pub use permission::*;
 
-use crate::base::ids::{SessionId, UserId};
+use crate::base::{
+    ids::{SessionId, UserId},
+    trace_context::TraceContext,
+};
 
 /// A permission as a type, so that a signature can require it.
 pub trait RequiredPermission: Send + Sync + 'static {
@@ -191,8 +194,8 @@ impl Actor {
 pub struct RequestInfo {
     /// The request id, as in the header `X-Request-Id` of the response.
     pub request_id: Option<String>,
-    /// The trace id: 32 hexadecimal digits (W3C Trace Context).
-    pub trace_id: Option<String>,
+    /// The trace that the request is part of.
+    pub trace: Option<TraceContext>,
     /// The IP address of the client, at most 45 characters.
     pub ip: Option<String>,
     /// The header `User-Agent`, truncated to 500 characters.
@@ -201,7 +204,7 @@ pub struct RequestInfo {
 
 impl RequestInfo {
     /// No request: the program itself acts.
-    pub const NONE: Self = Self { request_id: None, trace_id: None, ip: None, user_agent: None };
+    pub const NONE: Self = Self { request_id: None, trace: None, ip: None, user_agent: None };
 }
 
 /// The origin of a change: who acts, in which session and in which request.

@@ -14,6 +14,7 @@ use tokio::{
 };
 
 use super::{Namespace, redis_metrics};
+use crate::runtime::telemetry::traces;
 
 /// How long Redis is not used after it did not respond in time.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -142,7 +143,7 @@ impl RedisRateLimiter {
             let mut connection = self.connection().await?;
             script.invoke_async(&mut connection).await
         };
-        let started = Instant::now();
+        let (started, span) = (Instant::now(), traces::redis());
         let reply = timeout(self.0.reply_timeout, reply).await;
         let error_type = match &reply {
             Ok(Ok(_)) => None,
@@ -155,6 +156,7 @@ impl RedisRateLimiter {
             Ok(Err(error)) => error.to_string(),
             Err(_) => "it does not respond in time".to_owned(),
         };
+        span.fail("unavailable");
         self.pause();
         *self.0.connection.lock().await = None;
         tracing::warn!(fault, "Redis unavailable for rate limits: each process applies its own share");

@@ -1,13 +1,14 @@
 //! All settings, in one table: name, default, meaning. No other module reads the environment.
 //!
 //! Precedence: defaults < file < `.env` < environment < flags. Each setting is `INSULA_<NAME>` or `INSULA_<NAME>_FILE`
-//! (the value is read from that file); `DATABASE_URL`, `REDIS_URL`, `RUST_LOG` and `NO_COLOR` keep their usual names.
+//! (the value is read from that file); `DATABASE_URL`, `REDIS_URL`, `RUST_LOG`, `NO_COLOR` and `OTEL_*` keep their usual names.
 
 mod ca_bundle;
 mod database_url;
 mod dotenv;
 mod host_name;
 mod kubernetes;
+mod otlp;
 mod public_url;
 mod smtp_url;
 mod source;
@@ -19,6 +20,10 @@ pub use ca_bundle::CaBundle;
 pub(crate) use ca_bundle::pem;
 pub use database_url::DatabaseUrl;
 pub use host_name::HostName;
+pub use otlp::{
+    Milliseconds, OtlpEndpoint, OtlpHeaders, OtlpProtocol, ResourceAttributes, RootSampler, SamplingRatio,
+    SignalExporter, TraceSampler,
+};
 pub use smtp_url::{SmtpTls, SmtpUrl};
 pub use source::{ConfigError, SettingSource, Sources};
 use value::Value;
@@ -145,6 +150,29 @@ settings! {
     limit_recipient_emails: Rate = "INSULA_LIMIT_RECIPIENT_EMAILS", "30/h", "E-mails that workers send to one e-mail address; further e-mails are delayed, not lost";
     drain_delay: Option<Duration> = "INSULA_DRAIN_DELAY", "", "Seconds for which new connections are still accepted after SIGTERM, so that load balancers can take the server out of rotation; if unset, 5 in production and 0 in development";
     drain_timeout: Duration = "INSULA_DRAIN_TIMEOUT", "25", "Seconds that requests in progress can take after that";
+    otel_disabled: bool = "OTEL_SDK_DISABLED", "false", "`true` exports nothing over OTLP, whatever the other `OTEL_*` settings are";
+    otel_service_name: Option<String> = "OTEL_SERVICE_NAME", "", "Name of this service in traces and metrics; if unset, `service.name` of `OTEL_RESOURCE_ATTRIBUTES`, or `insula`";
+    otel_resource_attributes: Option<ResourceAttributes> = "OTEL_RESOURCE_ATTRIBUTES", "", "Attributes of this process in traces and metrics, such as `deployment.environment.name=production,service.namespace=acme`, with percent-encoded values";
+    otlp_endpoint: Option<OtlpEndpoint> = "OTEL_EXPORTER_OTLP_ENDPOINT", "", "OpenTelemetry collector that receives traces and metrics, such as `http://localhost:4318`; with `http/protobuf`, `/v1/traces` and `/v1/metrics` are appended. If unset, nothing is exported";
+    otlp_traces_endpoint: Option<OtlpEndpoint> = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "", "Complete URL that receives traces; if unset, `OTEL_EXPORTER_OTLP_ENDPOINT`";
+    otlp_metrics_endpoint: Option<OtlpEndpoint> = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "", "Complete URL that receives metrics; if unset, `OTEL_EXPORTER_OTLP_ENDPOINT`";
+    otlp_protocol: OtlpProtocol = "OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf", "`grpc` (usually port 4317) or `http/protobuf` (usually port 4318)";
+    otlp_traces_protocol: Option<OtlpProtocol> = "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "", "The same for traces; if unset, `OTEL_EXPORTER_OTLP_PROTOCOL`";
+    otlp_metrics_protocol: Option<OtlpProtocol> = "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "", "The same for metrics; if unset, `OTEL_EXPORTER_OTLP_PROTOCOL`";
+    otlp_headers: Option<OtlpHeaders> = "OTEL_EXPORTER_OTLP_HEADERS", "", "HTTP headers of each export, such as `authorization=Bearer%20…`, separated by commas, with percent-encoded values";
+    otlp_traces_headers: Option<OtlpHeaders> = "OTEL_EXPORTER_OTLP_TRACES_HEADERS", "", "The same for traces; if unset, `OTEL_EXPORTER_OTLP_HEADERS`";
+    otlp_metrics_headers: Option<OtlpHeaders> = "OTEL_EXPORTER_OTLP_METRICS_HEADERS", "", "The same for metrics; if unset, `OTEL_EXPORTER_OTLP_HEADERS`";
+    otlp_timeout: Milliseconds = "OTEL_EXPORTER_OTLP_TIMEOUT", "10000", "Milliseconds after which an export to a collector that does not respond is given up";
+    otlp_traces_timeout: Option<Milliseconds> = "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "", "The same for traces; if unset, `OTEL_EXPORTER_OTLP_TIMEOUT`";
+    otlp_metrics_timeout: Option<Milliseconds> = "OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "", "The same for metrics; if unset, `OTEL_EXPORTER_OTLP_TIMEOUT`";
+    otel_traces_exporter: SignalExporter = "OTEL_TRACES_EXPORTER", "otlp", "`none` exports no traces";
+    otel_metrics_exporter: SignalExporter = "OTEL_METRICS_EXPORTER", "otlp", "`none` exports no metrics over OTLP; the ops port always serves them";
+    otel_traces_sampler: TraceSampler = "OTEL_TRACES_SAMPLER", "parentbased_always_on", "Which traces are exported: `always_on`, `always_off`, `traceidratio`, or one of them with the prefix `parentbased_`, which follows the decision of a client that sent `traceparent`";
+    otel_traces_sampler_arg: SamplingRatio = "OTEL_TRACES_SAMPLER_ARG", "1", "Share of traces that `traceidratio` exports, from 0 to 1";
+    span_delay: Milliseconds = "OTEL_BSP_SCHEDULE_DELAY", "5000", "Maximum milliseconds until a finished span is exported";
+    span_queue: usize = "OTEL_BSP_MAX_QUEUE_SIZE", "2048", "Maximum finished spans that wait for their export; further ones are dropped and counted";
+    span_batch: usize = "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "512", "Maximum spans of one export";
+    metric_interval: Milliseconds = "OTEL_METRIC_EXPORT_INTERVAL", "60000", "Milliseconds between two exports of metrics";
     log: String = "RUST_LOG", "info,sqlx=warn,sea_orm_migration=warn,hyper=warn", "Log filter, as tracing directives";
     no_color: Option<String> = "NO_COLOR", "", "Set to any value to disable colours (no-color.org)";
 }

@@ -81,6 +81,8 @@ impl Sources {
     /// The value of a setting; errors are added to `faults`.
     pub(super) fn value<T: Value>(&self, name: &str, default: &str, faults: &mut Vec<String>) -> Option<T> {
         let text = match self.get(name) {
+            // The specification of OpenTelemetry treats an empty value as unset.
+            Some((Ok(text), _)) if text.is_empty() && name.starts_with(OPENTELEMETRY) => default.to_owned(),
             Some((Ok(text), _)) => text,
             Some((Err(fault), _)) => {
                 faults.push(fault);
@@ -120,7 +122,7 @@ fn environment() -> Result<BTreeMap<String, String>, ConfigError> {
     for (name, value) in variables {
         let Ok(name) = name.into_string() else { continue };
         let is_ours =
-            name.starts_with("INSULA_") || UNPREFIXED.contains(&name.strip_suffix("_FILE").unwrap_or(&name));
+            name.starts_with("INSULA_") || is_unprefixed(name.strip_suffix("_FILE").unwrap_or(&name));
         match value.into_string() {
             _ if !is_ours => {}
             Ok(value) if kubernetes::is_service_variable(&name, &value) => {}
@@ -136,6 +138,14 @@ fn environment() -> Result<BTreeMap<String, String>, ConfigError> {
 
 /// Settings with the common names of other programs, without the prefix `INSULA_`.
 const UNPREFIXED: [&str; 4] = ["DATABASE_URL", "REDIS_URL", "RUST_LOG", "NO_COLOR"];
+
+/// Has the setting its common name? All settings of OpenTelemetry have.
+fn is_unprefixed(name: &str) -> bool {
+    UNPREFIXED.contains(&name) || name.starts_with(OPENTELEMETRY)
+}
+
+/// What the names of the settings of OpenTelemetry begin with.
+const OPENTELEMETRY: &str = "OTEL_";
 
 fn suggestion(name: &str, known: &[Setting]) -> String {
     let nearest =
@@ -155,7 +165,7 @@ fn read_toml(file: &Path) -> Result<BTreeMap<String, String>, String> {
     })?;
     let entry = |(key, value): (String, toml::Value)| {
         let upper = key.to_uppercase();
-        let name = if UNPREFIXED.contains(&upper.as_str()) { upper } else { format!("INSULA_{upper}") };
+        let name = if is_unprefixed(&upper) { upper } else { format!("INSULA_{upper}") };
         match value {
             toml::Value::String(text) => Ok((name, text)),
             toml::Value::Table(_) | toml::Value::Array(_) => {

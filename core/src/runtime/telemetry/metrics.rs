@@ -10,7 +10,10 @@ use opentelemetry::{
     KeyValue,
     metrics::{Counter, Gauge, Histogram, Meter, MeterProvider},
 };
-use opentelemetry_sdk::{Resource, metrics::SdkMeterProvider};
+use opentelemetry_sdk::{
+    Resource,
+    metrics::{SdkMeterProvider, reader::MetricReader},
+};
 use prometheus::{Registry, TextEncoder};
 
 /// Upper bounds in seconds, as OpenTelemetry recommends for HTTP servers.
@@ -68,28 +71,31 @@ instruments! {
     runs: counter = "insula.schedule.runs", "{run}", "Runs of scheduled tasks by this process";
     durations: histogram(SCHEDULE_BUCKETS) = "insula.schedule.duration", "s", "Duration of scheduled tasks";
     rows: counter = "insula.schedule.rows", "{row}", "Rows removed by scheduled tasks";
+    dropped: counter = "insula.traces.dropped", "{span}", "Finished spans that were not exported";
 }
 
-/// Starts recording. Further calls do nothing.
+/// Starts recording, for the ops port and for another `reader`. `resource` describes this process. Further calls do nothing.
 ///
 /// # Errors
 /// The error of the exporter; the process can run without metrics.
-pub fn init() -> Result<(), String> {
-    if METRICS.get().is_some() {
-        return Ok(());
+pub(super) fn init(
+    resource: Resource,
+    reader: Option<impl MetricReader>,
+) -> Result<SdkMeterProvider, String> {
+    if let Some(metrics) = METRICS.get() {
+        return Ok(metrics.provider.clone());
     }
     let registry = Registry::new();
     let exporter =
         opentelemetry_prometheus::exporter().with_registry(registry.clone()).scope_info_enabled(false);
     let exporter = exporter.build().map_err(|error| format!("cannot initialize metrics: {error}"))?;
-    // `Resource::builder` would read the environment, which only `config` may do.
-    let service = Resource::builder_empty()
-        .with_service_name("insula")
-        .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")));
-    let provider = SdkMeterProvider::builder().with_reader(exporter).with_resource(service.build()).build();
+    let builder = SdkMeterProvider::builder().with_reader(exporter).with_resource(resource);
+    let provider = match reader {
+        Some(reader) => builder.with_reader(reader).build(),
+        None => builder.build(),
+    };
     let instruments = Instruments::new(&provider.meter("insula"));
-    METRICS.get_or_init(|| Metrics { registry, instruments, provider });
-    Ok(())
+    Ok(METRICS.get_or_init(|| Metrics { registry, instruments, provider }).provider.clone())
 }
 
 /// The meter, for the instruments of other modules. Before [`init`], they record nothing.
@@ -116,13 +122,18 @@ fn label(key: &'static str, value: impl Into<Cow<'static, str>>) -> KeyValue {
     KeyValue::new(key, value.into())
 }
 
+/// The method, if it is a standard one; otherwise `_OTHER`, because clients can send any word.
+pub(super) fn known_method(method: &str) -> &'static str {
+    const METHODS: &[&str] =
+        &["GET", "POST", "PATCH", "PUT", "DELETE", "HEAD", "OPTIONS", "TRACE", "CONNECT"];
+    METHODS.iter().find(|known| **known == method).map_or("_OTHER", |known| *known)
+}
+
 /// Records a request that was answered after `seconds`. `route` is its template, never its path; `None` if no route
 /// matched.
 pub fn request_answered(method: &str, route: Option<&str>, status: u16, seconds: f64) {
     let Some(instruments) = instruments() else { return };
-    const METHODS: &[&str] =
-        &["GET", "POST", "PATCH", "PUT", "DELETE", "HEAD", "OPTIONS", "TRACE", "CONNECT"];
-    let method = METHODS.iter().find(|known| **known == method).map_or("_OTHER", |known| *known);
+    let method = known_method(method);
     let mut labels = vec![
         label("http.request.method", method),
         KeyValue::new("http.response.status_code", i64::from(status)),
@@ -224,14 +235,26 @@ pub fn schedule_finished(name: &'static str, is_done: bool, rows: u64, seconds: 
     instruments.durations.record(seconds, &[name]);
 }
 
+/// Records finished spans that are not exported, for this reason (`queue_full`, `export_failed`).
+pub(super) fn spans_dropped(reason: &'static str, spans: u64) {
+    if let Some(instruments) = instruments() {
+        instruments.dropped.add(spans, &[label("reason", reason)]);
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use opentelemetry_sdk::metrics::ManualReader;
+
     use super::*;
 
     #[test]
     fn metrics_have_the_names_that_dashboards_use() {
-        init().unwrap();
-        init().unwrap();
+        for _ in 0..2 {
+            let resource = Resource::builder_empty().with_service_name("insula").build();
+            init(resource, None::<ManualReader>).unwrap();
+        }
+        spans_dropped("queue_full", 2);
         request_answered("GET", Some("/api/v1/metrics-test/{id}"), 503, 0.02);
         request_answered("BREW", None, 404, 0.02);
         job_finished("mail", "brew", JobOutcome::Done, 0.5);
@@ -260,6 +283,7 @@ mod tests {
             r#"insula_schedule_runs_total{name="brew",outcome="failed"} 1"#,
             r#"insula_schedule_rows_total{name="brew"} 6"#,
             r#"insula_schedule_duration_seconds_count{name="brew"} 2"#,
+            r#"insula_traces_dropped_total{reason="queue_full"} 2"#,
             r#"service_name="insula""#,
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");

@@ -1,17 +1,20 @@
-//! What a process reports about itself: logs, [`metrics`], and whether it runs ([`Heartbeat`]).
+//! What a process reports about itself: logs, [`metrics`], [`traces`], and whether it runs ([`Heartbeat`]).
 //!
 //! Logs have the same format in every process: coloured on a terminal in development, JSON lines in production; always
 //! on stderr.
 
 pub mod metrics;
+mod failure_log;
+pub mod traces;
+mod otlp;
 mod heartbeat;
 
 use std::io::{IsTerminal, stderr};
 
 use tracing_subscriber::{EnvFilter, layer::SubscriberExt, util::SubscriberInitExt};
 
-pub use self::heartbeat::Heartbeat;
-use crate::runtime::config::Environment;
+pub use self::{heartbeat::Heartbeat, otlp::TelemetryExport};
+use crate::runtime::config::{Config, ConfigError, Environment};
 
 /// The target of the log lines with signed checkpoints of audit logs, which operators can store outside of the
 /// database.
@@ -42,6 +45,15 @@ pub fn init(environment: Environment, filter: &str, no_color: bool) {
             registry.with(lines.json().flatten_event(true).with_span_list(false)).try_init()
         }
     };
+}
+
+/// Starts the metrics of this process, and the exports of traces and metrics that the settings ask for. Must be called inside
+/// the runtime.
+///
+/// # Errors
+/// One line for each setting that prevents an export.
+pub fn start_export(config: &Config) -> Result<TelemetryExport, ConfigError> {
+    otlp::start(config)
 }
 
 #[cfg(test)]

@@ -303,7 +303,7 @@ impl<P: WritePermission> OrgTx<P> {
                 details: Set(canonical(&details.0)?),
                 session_id: Set(origin.session),
                 request_id: Set(origin.inquiry.request_id.clone()),
-                trace_id: Set(origin.inquiry.trace_id.clone()),
+                trace_id: Set(origin.inquiry.trace.map(|trace| trace.trace_id().to_string())),
                 schema_version: Set(SCHEMA_VERSION),
                 personal_hash: Set(personal_data.as_ref().map(PersonalData::hash).transpose()?),
                 seq: Set(None),

@@ -10,6 +10,9 @@ use super::{
 
 /// One of the two databases.
 pub(super) trait Driver: Database {
+    /// The database in traces.
+    const SYSTEM: &'static str;
+
     /// Can a transaction not be committed after a failed statement? COMMIT would roll back and still report success.
     const FAILURE_ABORTS: bool;
 
@@ -40,6 +43,8 @@ where
 const READ_ONLY: &str = "25006";
 
 impl Driver for Postgres {
+    const SYSTEM: &'static str = "postgresql";
+
     const FAILURE_ABORTS: bool = true;
 
     fn pool_name(_writes: bool) -> &'static str {
@@ -77,6 +82,8 @@ impl Driver for Postgres {
 const SQLITE_CONTINUES: [u32; 6] = [1, 17, 18, 19, 20, 25];
 
 impl Driver for Sqlite {
+    const SYSTEM: &'static str = "sqlite";
+
     const FAILURE_ABORTS: bool = false;
 
     fn pool_name(writes: bool) -> &'static str {

@@ -19,6 +19,7 @@ use tokio::sync::Mutex;
 
 use super::{
     chunks::refuse_too_many,
+    driver::Driver,
     error::{exec, query},
     roles::QuotedRoles,
     session::{DatabaseSession, within},
@@ -29,6 +30,7 @@ use crate::{
     runtime::{
         cluster::{Cluster, Invalidation},
         job_wakeup::{JobRef, JobWakeup},
+        telemetry::traces::{self, TraceSpan},
     },
 };
 
@@ -84,6 +86,15 @@ impl From<DatabaseSession<Sqlite>> for Transaction {
 }
 
 impl Transaction {
+    /// Begins the span of a statement.
+    fn span(&self, sql: &str) -> TraceSpan {
+        let system = match self {
+            Self::Postgres(_) => Postgres::SYSTEM,
+            Self::Sqlite(_) => Sqlite::SYSTEM,
+        };
+        traces::database(system, sql)
+    }
+
     async fn commit(self, has_writes: bool) -> Result<()> {
         let committed = match self {
             Self::Postgres(session) => session.into_inner().commit(has_writes).await,
@@ -128,29 +139,36 @@ impl ConnectionTrait for Transaction {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        let span = self.span(&statement.sql);
         let (sql, values) = parts(statement)?;
-        run!(self, open => sqlx::query_with(sql, values).execute(open), Into::into).map_err(exec)
+        span.finish(run!(self, open => sqlx::query_with(sql, values).execute(open), Into::into)).map_err(exec)
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        let sql = AssertSqlSafe(sql.to_owned());
-        run!(self, open => open.execute(sql), Into::into).map_err(exec)
+        let (span, sql) = (self.span(sql), AssertSqlSafe(sql.to_owned()));
+        span.finish(run!(self, open => open.execute(sql), Into::into)).map_err(exec)
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        let span = self.span(&statement.sql);
         let (sql, values) = parts(statement)?;
-        run!(self, open => sqlx::query_with(sql, values).fetch_optional(open), |row| row.map(Into::into))
-            .map_err(query)
+        let row = run!(
+            self,
+            open => sqlx::query_with(sql, values).fetch_optional(open),
+            |row| row.map(Into::into)
+        );
+        span.finish(row).map_err(query)
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        let span = self.span(&statement.sql);
         let (sql, values) = parts(statement)?;
-        run!(
+        let rows = run!(
             self,
             open => sqlx::query_with(sql, values).fetch_all(open),
             |rows| rows.into_iter().map(Into::into).collect()
-        )
-        .map_err(query)
+        );
+        span.finish(rows).map_err(query)
     }
 }
 

@@ -18,6 +18,7 @@ use crate::{
     base::{
         ids::{JobId, OrgId},
         permissions::{AuditOrigin, Platform},
+        trace_context::TraceContext,
     },
     runtime::job_wakeup::JobRef,
     storage::db::{Db, OrgTx},
@@ -42,6 +43,8 @@ pub struct ClaimedJob {
     pub attempt: i32,
     /// How often the lease of the job expired.
     pub lease_expirations: i32,
+    /// The trace of the request that caused the job; a new one if no request did.
+    pub trace: TraceContext,
 }
 
 impl ClaimedJob {
@@ -55,7 +58,9 @@ impl From<OutboxJob> for ClaimedJob {
     fn from(row: OutboxJob) -> Self {
         let job_ref = JobRef { org: row.organization_id, job: row.id };
         let (attempt, lease_expirations) = (row.attempts, row.lease_expirations);
-        Self { job_ref, job: row.job(), kind: row.kind, attempt, lease_expirations }
+        let trace = row.traceparent.as_deref().and_then(TraceContext::parse);
+        let trace = trace.unwrap_or_else(TraceContext::random);
+        Self { job_ref, job: row.job(), kind: row.kind, attempt, lease_expirations, trace }
     }
 }
 

@@ -11,7 +11,9 @@ use sea_orm::{
 use super::{Column, Entity, OutboxState};
 use crate::{
     Result,
-    base::{backoff::backoff, ids::JobId, permissions::Platform, text::error_line},
+    base::{
+        backoff::backoff, ids::JobId, permissions::Platform, text::error_line, trace_context::TraceContext,
+    },
     runtime::job_wakeup::JobRef,
     storage::{
         db::OrgTx,
@@ -52,6 +54,8 @@ pub struct JobResult {
     pub outcome: ClaimOutcome,
     /// The e-mail that the job tried to send; `None` if it did not.
     pub email: Option<DeliveryAttempt>,
+    /// The trace of the attempt.
+    pub trace: TraceContext,
 }
 
 impl JobResult {
@@ -146,7 +150,7 @@ async fn record_emails(scope: &OrgTx<Platform>, results: &[&JobResult]) -> Resul
             attempts: Set(result.attempt - i32::from(matches!(result.outcome, ClaimOutcome::Deferred(..)))),
             last_error: Set(email.error.as_deref().map(error_line)),
             sent_at: Set((status == DeliveryStatus::Sent).then_some(now)),
-            trace_id: Set(None),
+            trace_id: Set(Some(result.trace.trace_id().to_string())),
             created_at: Set(now),
             updated_at: Set(now),
             ..Default::default()
@@ -156,8 +160,8 @@ async fn record_emails(scope: &OrgTx<Platform>, results: &[&JobResult]) -> Resul
     if rows.is_empty() {
         return Ok(());
     }
-    use emails::Column::{Attempts, LastError, SentAt, Status as MailStatus, To, UpdatedAt};
-    scope.upsert(rows, &[To, MailStatus, Attempts, LastError, SentAt, UpdatedAt]).await
+    use emails::Column::{Attempts, LastError, SentAt, Status as MailStatus, To, TraceId, UpdatedAt};
+    scope.upsert(rows, &[To, MailStatus, Attempts, LastError, SentAt, TraceId, UpdatedAt]).await
 }
 
 #[cfg(test)]
@@ -180,7 +184,13 @@ mod tests {
         let hours = Duration::from_secs(72 * 60 * 60).as_secs();
         assert!((hours..hours + 900).contains(&total), "{total}");
         let job_ref = JobRef { org: crate::base::ids::OrgId::PLATFORM, job: JobId(uuid::Uuid::nil()) };
-        let result = |attempt, outcome| JobResult { job_ref, attempt, outcome, email: None };
+        let result = |attempt, outcome| JobResult {
+            job_ref,
+            attempt,
+            outcome,
+            email: None,
+            trace: TraceContext::random(),
+        };
         let busy = || ClaimOutcome::Retry("busy".to_owned());
         assert_eq!(result(MAX_ATTEMPTS - 1, busy()).final_outcome(), busy());
         assert_eq!(

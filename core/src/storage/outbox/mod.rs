@@ -32,6 +32,7 @@ use crate::{
         ids::{JobId, OneTimeTokenId, OwnerTransferId, SessionId, UserId},
         permissions::WritePermission,
     },
+    runtime::telemetry::traces::{self, JobLabels},
     storage::db::OrgTx,
 };
 
@@ -170,6 +171,8 @@ impl<P: WritePermission> OrgTx<P> {
     /// Adds a job of any kind to the outbox, in this transaction.
     async fn add(&self, queue: String, kind: String, payload: String) -> Result<OutboxJob> {
         let (id, now, actor) = (JobId::new(self.now()), self.now(), self.origin().actor);
+        let span = traces::send_job(JobLabels { id, queue: &queue, kind: &kind });
+        let trace = span.context().or(self.origin().inquiry.trace);
         let job = self
             .insert(ActiveModel {
                 id: Set(id),
@@ -178,6 +181,7 @@ impl<P: WritePermission> OrgTx<P> {
                 payload: Set(payload),
                 actor: Set(json!({ "kind": actor.kind(), "id": actor.user() }).to_string()),
                 dedupe_key: Set(None),
+                traceparent: Set(trace.map(|trace| trace.to_string())),
                 state: Set(OutboxState::Pending),
                 attempts: Set(0),
                 lease_expirations: Set(0),
@@ -186,7 +190,8 @@ impl<P: WritePermission> OrgTx<P> {
                 updated_at: Set(now),
                 ..Default::default()
             })
-            .await?;
+            .await;
+        let job = span.finish(job)?;
         self.job_ref(id);
         Ok(job)
     }

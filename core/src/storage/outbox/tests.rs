@@ -50,6 +50,7 @@ async fn complete(test_db: &TestDb, worker_id: &str, claimed: &ClaimedJob, outco
         attempt: claimed.attempt,
         outcome,
         email: None::<DeliveryAttempt>,
+        trace: claimed.trace,
     };
     assert!(complete_and_claim(&test_db.db, worker_id, &[result], &[]).await.unwrap().is_empty());
 }
@@ -214,10 +215,17 @@ async fn the_delivery_of_an_e_mail_is_recorded_with_its_job() {
         tx.update_where::<Entity>([(Column::RunAt, now)], Column::Id.eq(job_ref.job)).await.unwrap();
         commit(tx).await;
         let claimed = claim(&test_db, "worker", &[job_ref]).await.remove(0);
-        let result = JobResult { job_ref, attempt: claimed.attempt, outcome, email: Some(attempt) };
+        let result = JobResult {
+            job_ref,
+            attempt: claimed.attempt,
+            outcome,
+            email: Some(attempt),
+            trace: claimed.trace,
+        };
         complete_and_claim(&test_db.db, "worker", &[result], &[]).await.unwrap();
         let mails = test_db.begin::<Platform>(acme).await.find::<emails::Entity>().all().await.unwrap();
         assert_eq!(mails.len(), 1);
+        assert_eq!(mails[0].trace_id, Some(claimed.trace.trace_id().to_string()));
         assert_eq!((mails[0].status, mails[0].attempts), (status, claimed.attempt));
         assert_eq!(mails[0].sent_at.is_some(), status == DeliveryStatus::Sent);
         assert_eq!(mails[0].last_error.is_some(), status == DeliveryStatus::Deferred);

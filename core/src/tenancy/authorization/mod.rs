@@ -25,6 +25,7 @@ use crate::{
         text::Justification,
     },
     identity::sessions::{self, Claims},
+    runtime::telemetry::traces,
     storage::{
         audit::{self, Action, EventDetails, OrgRelation, RequestTrail},
         db::{Db, Unscoped},
@@ -183,11 +184,12 @@ impl CallerAccess {
         }
     }
 
-    /// Notes the caller's relation to the organization in the request trail. Errors of superusers do not get into the audit
+    /// Notes the caller's relation to the organization in the request trail, and the organization in the trace. Errors of superusers do not get into the audit
     /// log of the organization.
     pub(crate) fn note_in_trail(&self, caller: &Caller) {
         let relation =
             if self.member.is_some() { OrgRelation::Member(self.organization) } else { OrgRelation::None };
+        traces::set_org(self.organization);
         caller.trail.set_label(&self.label);
         caller.trail.set_org_relation(actor(caller.claims.user, self.member.is_none()), relation);
     }

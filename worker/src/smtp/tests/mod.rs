@@ -12,7 +12,7 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use insula_core::runtime::config::Sources;
+use insula_core::{base::trace_context::TraceContext, runtime::config::Sources};
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader},
     net::TcpListener,
@@ -133,7 +133,7 @@ fn encoded_email_of(subject: &str, to: &str) -> Result<EncodedEmail, String> {
     let text =
         RenderedEmail { subject: subject.into(), text: ".\nHello\n".into(), html: "<p>Hällo</p>\n".into() };
     let from = Sender::parse("Insula <no-reply@insula.example>").unwrap();
-    encode(&from, to, &text, "<1@insula.example>", at())
+    encode(&from, to, &text, "<1@insula.example>", &TraceContext::random(), at())
 }
 
 fn encoded_email() -> EncodedEmail {

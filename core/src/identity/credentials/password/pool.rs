@@ -14,7 +14,7 @@ use std::{
 use tokio::{sync::oneshot, time::timeout};
 
 use super::phc::HashMemory;
-use crate::{Error, Result};
+use crate::{Error, Result, runtime::telemetry::traces};
 
 /// How long a request waits until a thread starts it.
 pub(super) const MAX_WAIT: Duration = Duration::from_secs(2);
@@ -70,9 +70,13 @@ impl HashingPool {
         }
         // The limit covers only the wait for the start. Under overload every start is late, and aborting started work
         // would waste nearly all of it.
+        let waiting = traces::internal("password_hash.wait");
         if timeout(MAX_WAIT, started).await.is_err() {
+            waiting.fail("timeout");
             return Err(busy);
         }
+        drop(waiting);
+        let _hashing = traces::internal("password_hash");
         outcome.await.map_err(|_| Error::Internal("hashing a password panicked"))
     }
 }

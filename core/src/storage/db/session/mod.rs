@@ -13,6 +13,7 @@ use futures_util::FutureExt;
 use sqlx::{Pool, pool::PoolConnection};
 
 use super::{driver::Driver, health::Health, pool_metrics};
+use crate::runtime::telemetry::traces;
 
 /// How long the database may take to finish an interrupted statement, in addition to its timeout.
 const SETTLE: Duration = Duration::from_secs(4);
@@ -76,10 +77,11 @@ impl<D: Driver> DatabaseSession<D> {
             session.end_statement(begun)?;
             Ok(session)
         };
-        match attempt().await {
+        let span = traces::database(D::SYSTEM, "BEGIN");
+        span.finish(match attempt().await {
             Err(error) if D::state_after(&error) == TransactionState::Broken => attempt().await,
             begun => begun,
-        }
+        })
     }
 
     /// The connection, for one statement, whose outcome must be passed to [`DatabaseSession::end_statement`].
@@ -126,9 +128,9 @@ impl<D: Driver> DatabaseSession<D> {
         if D::FAILURE_ABORTS && self.state == TransactionState::Unknown {
             return Err(sqlx::Error::Protocol("COMMIT after a statement that has failed".to_owned()));
         }
-        let timeout = self.statement_timeout();
+        let (timeout, span) = (self.statement_timeout(), traces::database(D::SYSTEM, "COMMIT"));
         let committed = within(timeout, async { D::execute(self.start_statement()?, "COMMIT").await }).await;
-        self.end_statement(committed)?;
+        span.finish(self.end_statement(committed))?;
         self.state = TransactionState::Idle;
         if has_writes {
             self.health.record_commit();
