@@ -114,3 +114,18 @@ def test_servers_refuse_the_login_of_the_owner(make_pod, database):
     allowed = merged(values, {"config": {"INSULA_REQUIRE_SEPARATE_DATABASE_LOGIN": False}})
     api = make_pod(render(allowed), "Deployment", "insula-api").start()
     api.started()
+
+
+def test_the_pod_of_helm_test(make_pod):
+    values = CASES["example-embedded"]
+    server = make_pod(render(values), "Deployment").start()
+    server.started()
+    objects = render(values)
+    test = make_pod(objects, "Pod")
+    service = f"http://{chart.find(objects, 'Service')['metadata']['name']}:80"
+    assert test.command[-1] == service
+    test.command[-1] = f"http://127.0.0.1:{server.ports[8080]}"
+    assert test.start().wait() == 0, test.output()
+    server.stop()
+    # It fails when nothing answers.
+    assert test.start().wait() == 1
