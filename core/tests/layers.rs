@@ -167,11 +167,6 @@ fn each_crate_is_named_in_its_own_room_alone() {
         ),
         ("lettre", &["worker/src/smtp/"], &["core/src", "api/src", "worker/src"]),
         ("minijinja", &["worker/src/mailer/templates/mod.rs"], &["core/src", "api/src", "worker/src"]),
-        (
-            "opentelemetry",
-            &["core/src/runtime/telemetry/", "core/src/base/trace_context.rs"],
-            &["core/src", "api/src", "worker/src"],
-        ),
         ("opentelemetry_sdk", &["core/src/runtime/telemetry/"], &["core/src", "api/src", "worker/src"]),
         ("opentelemetry_otlp", &["core/src/runtime/telemetry/otlp/"], &["core/src", "api/src", "worker/src"]),
         ("dotenvy", &["core/src/runtime/config/"], &["core/src", "api/src", "worker/src"]),

@@ -9,7 +9,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{CliError, say};
 
-/// Binds `INSULA_OPS_BIND`, or a free port if `is_any`. In development a process runs
+/// Starts the metrics of this process, and binds `INSULA_OPS_BIND`, or a free port if `is_any`. In development a process runs
 /// without the ops port if the port is in use.
 pub(super) async fn listen(config: &Config, is_any: bool) -> Result<Option<TcpListener>, CliError> {
     resource_metrics::observe_process();
