@@ -29,7 +29,7 @@ export async function startBrowser(base, password) {
     await page.fill('[name=username]', `${who}@demo.example`)
     await page.fill('[name=password]', password)
     await page.click('button[type=submit]')
-    await page.waitForURL(/\/o\/demo\/members/)
+    await page.waitForURL(url => url.pathname === '/o/demo/members')
     return page
   }
   return { browser, context, signIn, faults }
