@@ -10,7 +10,7 @@ LLVM_COV := 0.9.1
 # Tests wait more than they compute.
 export RUST_TEST_THREADS ?= 4
 
-.PHONY: help run test test-chaos test-load test-helm test-observability dashboards fuzz bench scale coverage lint fmt openapi env-example chart clean reset
+.PHONY: help run test test-chaos test-load test-helm test-observability dashboards web test-web console-pictures fuzz bench scale coverage lint fmt openapi env-example chart clean reset
 
 help: ## List all commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,17 @@ dashboards: ## Update the committed Grafana dashboards
 	cargo build --workspace --bin observability
 	$(TARGET)/debug/observability write
 
+web: ## Build the web console into web/dist, which is committed; needs Node.js
+	web/run build
+
+test-web: ## Test the web console: types, lints, units, sizes, and a browser against the real program
+	cargo build --workspace
+	INSULA_BINARY=$(abspath $(TARGET))/debug/insula web/run test
+
+console-pictures: ## Take the pictures of the web console in docs/console
+	cargo build --workspace
+	INSULA_BINARY=$(abspath $(TARGET))/debug/insula web/run pictures
+
 bench: ## Measure requests and e-mails per second, time until a job starts, and the cost of jobs and audit events
 	cargo build --release --workspace
 	cargo bench --workspace --bench enqueue --bench audit --no-run
@@ -79,7 +90,7 @@ lint: ## Check format, lints, dependencies, the OpenAPI document and secrets
 	if command -v npx >/dev/null; then \
 		npx --yes @redocly/cli@$(REDOCLY) lint api/openapi.json --config api/redocly.yaml && \
 		npx --yes -p secretlint@$(SECRETLINT) -p @secretlint/secretlint-rule-preset-recommend@$(SECRETLINT) \
-			secretlint $$(git ls-files ':!api/assets'); \
+			secretlint $$(git ls-files ':!api/assets' ':!web/dist' ':!docs/console'); \
 	else echo "npx is not installed: secretlint and the check of the OpenAPI document were skipped"; fi
 
 fmt: ## Format the sources

@@ -84,6 +84,8 @@ pub struct AppState {
     pub readiness: Readiness,
     /// Whether the schema is current. It is set once.
     pub migrated: AtomicBool,
+    /// Whether the web console is served.
+    pub console: bool,
     /// `development` or `production`.
     pub environment: &'static str,
 }

@@ -12,6 +12,8 @@ pub enum Policy {
     /// A page of the product, or a part of one. It can load content from this origin only and send requests
     /// to this origin only. Text cannot become a script or markup (Trusted Types).
     Page,
+    /// The web console, or a part of it. Like a page, and only Vue can create a Trusted Types policy.
+    Console,
     /// The documentation page, or a part of it. Like a page, but its scripts can write markup.
     Docs,
     /// The reference page, or a part of it. Like the documentation page, but its scripts can write styles
@@ -32,7 +34,7 @@ impl Policy {
 
     /// Returns whether it is a page that must be isolated from pages that open it or that it opens.
     pub fn is_isolated(self) -> bool {
-        matches!(self, Self::Page | Self::Docs | Self::Reference | Self::Mailbox)
+        matches!(self, Self::Page | Self::Console | Self::Docs | Self::Reference | Self::Mailbox)
     }
 
     /// The value of the header. `None`: no header is sent. Untrusted content is restricted in every mode.
@@ -53,6 +55,12 @@ impl Policy {
                  connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'self'; \
                  frame-ancestors 'none'; object-src 'none'; require-trusted-types-for 'script'"
             }
+            (Self::Console, CspMode::Strict) => {
+                "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+                 connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'self'; \
+                 frame-ancestors 'none'; object-src 'none'; require-trusted-types-for 'script'; \
+                 trusted-types vue"
+            }
             (Self::Docs, CspMode::Strict) => {
                 "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
                  connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -64,7 +72,7 @@ impl Policy {
                  'sha256-QMIg+bpjm3JdElJ388KYke01izlUW0UoNOeKjpMxdgc='; img-src 'self' data:; connect-src 'self'; \
                  base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
             }
-            (Self::Page | Self::Docs | Self::Reference, CspMode::Relaxed) => {
+            (Self::Page | Self::Console | Self::Docs | Self::Reference, CspMode::Relaxed) => {
                 "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
                  img-src 'self' data: https:; connect-src 'self' https:; font-src 'self' data: https:; \
                  base-uri 'none'; form-action 'self'; frame-ancestors 'self'; object-src 'none'"
@@ -79,7 +87,7 @@ impl Policy {
         let who = match (self, mode) {
             (Self::Mail, _) => "SAMEORIGIN",
             (_, CspMode::Disabled) => return None,
-            (Self::Page | Self::Docs | Self::Reference, CspMode::Relaxed) => "SAMEORIGIN",
+            (Self::Page | Self::Console | Self::Docs | Self::Reference, CspMode::Relaxed) => "SAMEORIGIN",
             _ => "DENY",
         };
         Some(HeaderValue::from_static(who))
@@ -92,9 +100,9 @@ mod tests {
 
     #[test]
     fn both_headers_agree_on_frames() {
-        use Policy::{Data, Docs, Mail, Mailbox, Page, Reference};
+        use Policy::{Console, Data, Docs, Mail, Mailbox, Page, Reference};
         for mode in [CspMode::Strict, CspMode::Relaxed, CspMode::Disabled] {
-            for policy in [Data, Page, Docs, Reference, Mailbox, Mail] {
+            for policy in [Data, Page, Console, Docs, Reference, Mailbox, Mail] {
                 let value = policy.header(mode);
                 let value = value.as_ref().map(|value| value.to_str().unwrap());
                 let expected = value.map(|value| match value.contains("frame-ancestors 'none'") {

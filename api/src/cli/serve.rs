@@ -195,6 +195,7 @@ fn state(config: &Config, db: &Db, master: &MasterKey, passwords: Passwords, pub
         personal_organizations: config.personal_organizations,
         readiness: Readiness::default(),
         migrated: AtomicBool::new(false),
+        console: config.console,
         environment: config.environment.as_str(),
     }
 }

@@ -1,7 +1,8 @@
-//! The built-in pages, embedded: the home page, the pages of links in e-mails (`/verify` and `/reset`, which share one
+//! The built-in pages, embedded: the web console, the page for developers, the pages of links in e-mails (`/verify` and `/reset`, which share one
 //! page, and `/accept`), and the pages that explain problems.
 
-mod home;
+mod console;
+mod developers;
 mod problems;
 pub mod docs;
 pub mod dev_inbox;
@@ -21,10 +22,14 @@ const STYLE: &str = include_str!("links.css");
 const HTML_TYPE: &str = "text/html; charset=utf-8";
 
 /// Adds the pages with their scripts and styles to `outside`. Tokens are in the fragment of the URL, which the server
-/// does not receive.
-pub fn add_routes(outside: Route) -> Route {
+/// does not receive. `console`: whether the web console is served. Without it, `/` is the page for developers.
+pub fn add_routes(outside: Route, console: bool) -> Route {
+    let outside = match console {
+        true => console::add_routes(outside),
+        false => outside.at("/", get(developers::page)),
+    };
     problems::add_routes(outside)
-        .at("/", get(home::page))
+        .at(developers::PATH, get(developers::page))
         .at("/verify", get(file(HTML, HTML_TYPE)))
         .at("/reset", get(file(HTML, HTML_TYPE)))
         .at("/accept", get(file(ACCEPT, HTML_TYPE)))

@@ -1,6 +1,7 @@
 //! Behaviour that all operations share: validation, errors, conditional requests, lists, limits and web pages.
 
 mod conditional_requests;
+mod console;
 mod cors;
 mod disconnects;
 mod idempotency;

@@ -1,4 +1,4 @@
-//! The web pages: the first page, the pages of problems, the API reference.
+//! The web pages: the page for developers, the pages of problems, the API reference.
 
 use insula_tests::{Client, Reply, Server};
 
@@ -32,11 +32,11 @@ fn targets(path: &str, html: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_first_page_says_what_this_is_and_every_link_of_it_leads_somewhere() {
+async fn the_page_for_developers_says_what_this_is_and_every_link_of_it_leads_somewhere() {
     let server = Server::shared().await;
     let anybody = server.client();
-    let first = page(&anybody, "/").await;
-    let targets = targets("/", first.text());
+    let first = page(&anybody, "/developers").await;
+    let targets = targets("/developers", first.text());
     for expected in
         ["/docs/", "/redoc/", "/api/v1/openapi.json", "/problems", "/dev/mail", "/links/links.css"]
     {
@@ -47,9 +47,9 @@ async fn the_first_page_says_what_this_is_and_every_link_of_it_leads_somewhere()
     }
     // Where e-mails are sent, none is shown.
     let server = Server::shared_with_mail().await;
-    assert!(!page(&server.client(), "/").await.text().contains("dev/mail"));
+    assert!(!page(&server.client(), "/developers").await.text().contains("dev/mail"));
     for (method, status) in [("HEAD", 200), ("POST", 405)] {
-        assert_eq!(server.client().request(method, "/").await.status, status);
+        assert_eq!(server.client().request(method, "/developers").await.status, status);
     }
 }
 

@@ -23,7 +23,11 @@ pub(in super::super) fn greet(config: &Config, address: &str) {
 
 fn greeting(config: &Config, address: &str, has_demo: bool) -> String {
     let row = |name: &str, text: &str| format!("  {name:<16}{text}\n");
-    let mut rows = row("API", &format!("http://{address}/api/v1"));
+    let mut rows = String::new();
+    if config.console {
+        rows += &row("Console", &format!("http://{address}/"));
+    }
+    rows += &row("API", &format!("http://{address}/api/v1"));
     rows += &row("Documentation", &format!("http://{address}{}/", docs::PATH));
     if config.keeps_mail() {
         rows += &row("Mails", &format!("http://{address}{}", dev_inbox::PATH));

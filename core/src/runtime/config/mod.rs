@@ -97,6 +97,7 @@ settings! {
     refresh_grace: Duration = "INSULA_REFRESH_GRACE", "10", "Seconds for which the previous refresh token still returns the current one, for browser tabs that refresh at the same time";
     cookie_domain: Option<String> = "INSULA_COOKIE_DOMAIN", "", "Domain whose hosts share the cookies of a browser, such as `insula.example`; if unset, only the host of `INSULA_PUBLIC_URL`";
     trusted_origins: Option<OriginList> = "INSULA_TRUSTED_ORIGINS", "", "Additional origins whose pages may use the cookies and read the responses (CORS), such as `https://console.insula.example`, separated by commas";
+    console: bool = "INSULA_CONSOLE", "true", "Serve the web console; if false, `/` is a page with links to the documentation";
     csp_mode: CspMode = "INSULA_CSP_MODE", "strict", "Content-Security-Policy of pages: `strict` (only what the pages need), `relaxed` (also inline styles, and images, fonts and requests from elsewhere over https) or `disabled` (no header, for a reverse proxy that sets its own)";
     max_sessions: u64 = "INSULA_MAX_SESSIONS", "50", "Maximum sessions of one user; one more ends the oldest";
     step_up_ttl: Duration = "INSULA_STEP_UP_TTL", "600", "Seconds after a log-in in which users can change their e-mail address, delete their account and add owners without entering their password again";

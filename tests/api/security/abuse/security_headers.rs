@@ -93,7 +93,8 @@ async fn every_answer_keeps_browsers_in_bounds_everywhere() {
 /// What is no part of the API; how much of it there is.
 async fn pages(name: &str, server: &Server, is_https: bool) -> usize {
     let anybody = server.client();
-    let shown = ["/", "/problems", "/problems/not-found", "/verify", "/reset", "/accept"];
+    let shown =
+        ["/", "/o/acme", "/developers", "/problems", "/problems/not-found", "/verify", "/reset", "/accept"];
     let documents = ["/docs/", "/redoc/"];
     let parts =
         ["/links/page.js", "/links/accept.js", "/links/links.js", "/links/links.css", "/docs/start.js"];
@@ -129,7 +130,7 @@ async fn how_much_a_page_may_do_is_a_setting() {
     for mode in ["strict", "relaxed", "disabled"] {
         let server = Server::builder().env("INSULA_CSP_MODE", mode).start().await;
         let anybody = server.client();
-        for path in ["/verify", "/accept", "/links/page.js", "/docs/", "/docs/start.js"] {
+        for path in ["/", "/verify", "/accept", "/links/page.js", "/docs/", "/docs/start.js"] {
             let (place, reply) = (format!("{mode}: {path}"), anybody.get(path).await);
             assert_eq!(reply.header("cross-origin-opener-policy"), Some("same-origin"), "{place}");
             let Some(policy) = reply.header("content-security-policy") else {

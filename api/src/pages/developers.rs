@@ -1,4 +1,5 @@
-//! The home page at `/`: what this service is and where to go. E-mails and accepted invitations link to it.
+//! The page for developers: what this service is, and links to its documentation. It is also the home page when the web
+//! console is off; e-mails and accepted invitations link to the home page.
 
 use std::sync::Arc;
 
@@ -11,6 +12,9 @@ use crate::{
     problem,
     state::AppState,
 };
+
+/// The path of the page, which stays the same with and without the console.
+pub(super) const PATH: &str = "/developers";
 
 /// Returns the page.
 #[handler]

@@ -1,0 +1,29 @@
+// The browser tests: Chromium against the real program. INSULA_BINARY is its path; a name as argument selects tests.
+import { axe } from './axe.mjs'
+import { startBrowser } from './browser.mjs'
+import { flows } from './flows.mjs'
+import { startServer } from './server.mjs'
+
+const server = await startServer(process.env.INSULA_BINARY ?? '../target/debug/insula')
+const world = { ...await startBrowser(server.url, server.password), base: server.url, password: server.password }
+const wanted = process.argv[2]
+let failed = 0, passed = 0
+for (const [name, test] of Object.entries({ ...flows, ...axe })) {
+  if (wanted && !name.includes(wanted)) continue
+  const began = Date.now()
+  try {
+    await test(world)
+    if (world.faults.length) throw new Error([...new Set(world.faults)].join('\n'))
+    passed++
+    console.log(`ok    ${name} (${((Date.now() - began) / 1000).toFixed(1)} s)`)
+  } catch (error) {
+    failed++
+    console.log(`FAIL  ${name}\n${error.message ?? error}`)
+  }
+  world.faults.length = 0
+  for (const c of world.browser.contexts()) await c.close()
+}
+await world.browser.close()
+server.stop()
+console.log(`${passed} passed, ${failed} failed`)
+process.exit(failed || !passed ? 1 : 0)

@@ -1,0 +1,49 @@
+import { createRouter, createWebHistory } from 'vue-router'
+import { csrf } from './session/csrf'
+
+export const router = createRouter({
+  history: createWebHistory(),
+  routes: [
+    { path: '/', component: () => import('./shell/Landing.vue') },
+    { path: '/login', component: () => import('./auth/SignIn.vue'), meta: { open: true } },
+    { path: '/register', component: () => import('./auth/Register.vue'), meta: { open: true } },
+    { path: '/forgot', component: () => import('./auth/Forgot.vue'), meta: { open: true } },
+    {
+      path: '/account', component: () => import('./account/AccountShell.vue'),
+      children: [
+        { path: '', redirect: '/account/profile' },
+        { path: 'profile', component: () => import('./account/ProfilePage.vue'), meta: { title: 'account.profile' } },
+        { path: 'security', component: () => import('./account/SecurityPage.vue'), meta: { title: 'account.security' } },
+        { path: 'organizations', component: () => import('./account/OrganizationsPage.vue'), meta: { title: 'account.organizations' } },
+      ],
+    },
+    { path: '/o', redirect: '/' },
+    {
+      path: '/o/:org', component: () => import('./shell/AppShell.vue'),
+      children: [
+        { path: '', component: () => import('./shell/OrgLanding.vue'), meta: { title: 'loading' } },
+        { path: 'members', component: () => import('./members/MembersPage.vue'), meta: { title: 'nav.members', needs: 'members:read' } },
+        { path: 'roles', component: () => import('./roles/RolesPage.vue'), meta: { title: 'nav.roles', needs: 'roles:read' } },
+        { path: 'audit', component: () => import('./audit/AuditPage.vue'), meta: { title: 'nav.audit', needs: 'audit:read' } },
+        { path: 'settings', component: () => import('./settings/SettingsPage.vue'), meta: { title: 'nav.settings', needs: 'organization:read' } },
+        // Not in the navigation yet (see shell/pages.ts).
+        { path: 'time', component: () => import('./time/TimePage.vue'), meta: { title: 'nav.time', needs: 'time_entries:read' } },
+        { path: 'reports', component: () => import('./reports/ReportsPage.vue'), meta: { title: 'nav.reports', needs: 'reports:read' } },
+      ],
+    },
+    { path: '/:unknown(.*)*', component: () => import('./shell/NotFound.vue'), meta: { open: true } },
+  ],
+  scrollBehavior: (to, from, saved) => saved ?? (to.path === from.path ? undefined : { top: 0 }),
+})
+
+// Scripts can read the CSRF cookie. Without it there is no session, and the API does not have to be asked.
+router.beforeEach(to => to.meta.open || csrf() ? undefined : { path: '/login', query: to.path === '/' ? {} : { next: to.fullPath } })
+
+// A chunk of the previous version is gone after an upgrade. Reload once; the address stays.
+addEventListener('vite:preloadError', event => {
+  const last = Number(sessionStorage.getItem('insula.reloaded') ?? 0)
+  if (Date.now() - last < 60_000) return
+  event.preventDefault()
+  sessionStorage.setItem('insula.reloaded', String(Date.now()))
+  location.reload()
+})
