@@ -4123,6 +4123,8 @@ export interface components {
             status: number;
             /** @description Short summary of the problem type. */
             title: string;
+            /** @description Id of the trace that the request is part of (W3C Trace Context). */
+            trace_id: string;
             /** @description URI of the problem type; the same information as `error`. */
             type: string;
         };
@@ -5574,6 +5576,7 @@ export interface components {
                  *       "request_id": "0190b3a07c1e7d2a9f003a5c6e7f8091",
                  *       "status": 409,
                  *       "title": "E-mail address taken",
+                 *       "trace_id": "0af7651916cd43dd8448eb211c80319c",
                  *       "type": "/problems/email-taken"
                  *     }
                  */
@@ -5620,6 +5623,7 @@ export interface components {
                  *       ],
                  *       "status": 403,
                  *       "title": "Permission missing",
+                 *       "trace_id": "0af7651916cd43dd8448eb211c80319c",
                  *       "type": "/problems/forbidden"
                  *     }
                  */
@@ -5650,6 +5654,7 @@ export interface components {
                  *       "request_id": "0190b3a07c1e7d2a9f003a5c6e7f8091",
                  *       "status": 410,
                  *       "title": "Link expired",
+                 *       "trace_id": "0af7651916cd43dd8448eb211c80319c",
                  *       "type": "/problems/link-expired"
                  *     }
                  */
@@ -5675,6 +5680,7 @@ export interface components {
                  *       "request_id": "0190b3a07c1e7d2a9f003a5c6e7f8091",
                  *       "status": 500,
                  *       "title": "Internal error",
+                 *       "trace_id": "0af7651916cd43dd8448eb211c80319c",
                  *       "type": "/problems/internal-error"
                  *     }
                  */
@@ -5712,6 +5718,7 @@ export interface components {
                  *       "request_id": "0190b3a07c1e7d2a9f003a5c6e7f8091",
                  *       "status": 422,
                  *       "title": "Invalid fields",
+                 *       "trace_id": "0af7651916cd43dd8448eb211c80319c",
                  *       "type": "/problems/validation-failed"
                  *     }
                  */
@@ -5737,6 +5744,7 @@ export interface components {
                  *       "request_id": "0190b3a07c1e7d2a9f003a5c6e7f8091",
                  *       "status": 400,
                  *       "title": "Bad request",
+                 *       "trace_id": "0af7651916cd43dd8448eb211c80319c",
                  *       "type": "/problems/bad-request"
                  *     }
                  */
@@ -5773,6 +5781,7 @@ export interface components {
                  *       "request_id": "0190b3a07c1e7d2a9f003a5c6e7f8091",
                  *       "status": 404,
                  *       "title": "Not found",
+                 *       "trace_id": "0af7651916cd43dd8448eb211c80319c",
                  *       "type": "/problems/not-found"
                  *     }
                  */
@@ -5798,6 +5807,7 @@ export interface components {
                  *       "request_id": "0190b3a07c1e7d2a9f003a5c6e7f8091",
                  *       "status": 412,
                  *       "title": "Version outdated",
+                 *       "trace_id": "0af7651916cd43dd8448eb211c80319c",
                  *       "type": "/problems/precondition-failed"
                  *     }
                  */
@@ -5823,6 +5833,7 @@ export interface components {
                  *       "request_id": "0190b3a07c1e7d2a9f003a5c6e7f8091",
                  *       "status": 428,
                  *       "title": "Precondition required",
+                 *       "trace_id": "0af7651916cd43dd8448eb211c80319c",
                  *       "type": "/problems/precondition-required"
                  *     }
                  */
@@ -5848,6 +5859,7 @@ export interface components {
                  *       "request_id": "0190b3a07c1e7d2a9f003a5c6e7f8091",
                  *       "status": 408,
                  *       "title": "Request timeout",
+                 *       "trace_id": "0af7651916cd43dd8448eb211c80319c",
                  *       "type": "/problems/request-timeout"
                  *     }
                  */
@@ -5873,6 +5885,7 @@ export interface components {
                  *       "request_id": "0190b3a07c1e7d2a9f003a5c6e7f8091",
                  *       "status": 413,
                  *       "title": "Body too large",
+                 *       "trace_id": "0af7651916cd43dd8448eb211c80319c",
                  *       "type": "/problems/payload-too-large"
                  *     }
                  */
@@ -5899,6 +5912,7 @@ export interface components {
                  *       "request_id": "0190b3a07c1e7d2a9f003a5c6e7f8091",
                  *       "status": 429,
                  *       "title": "Too many requests",
+                 *       "trace_id": "0af7651916cd43dd8448eb211c80319c",
                  *       "type": "/problems/rate-limited"
                  *     }
                  */
@@ -5929,6 +5943,7 @@ export interface components {
                  *       "request_id": "0190b3a07c1e7d2a9f003a5c6e7f8091",
                  *       "status": 401,
                  *       "title": "Not signed in",
+                 *       "trace_id": "0af7651916cd43dd8448eb211c80319c",
                  *       "type": "/problems/unauthenticated"
                  *     }
                  */
@@ -5959,6 +5974,7 @@ export interface components {
                  *       "retry_after": 1,
                  *       "status": 503,
                  *       "title": "Service unavailable",
+                 *       "trace_id": "0af7651916cd43dd8448eb211c80319c",
                  *       "type": "/problems/unavailable"
                  *     }
                  */
@@ -5984,6 +6000,7 @@ export interface components {
                  *       "request_id": "0190b3a07c1e7d2a9f003a5c6e7f8091",
                  *       "status": 415,
                  *       "title": "Unsupported media type",
+                 *       "trace_id": "0af7651916cd43dd8448eb211c80319c",
                  *       "type": "/problems/unsupported-media-type"
                  *     }
                  */
