@@ -10,7 +10,7 @@ LLVM_COV := 0.9.1
 # Tests wait more than they compute.
 export RUST_TEST_THREADS ?= 4
 
-.PHONY: help run test test-chaos test-load test-helm test-observability dashboards web test-web console-pictures fuzz bench scale coverage lint fmt openapi env-example chart clean reset
+.PHONY: help run test test-chaos test-load test-helm test-observability dashboards statement-counts web test-web console-pictures fuzz bench scale coverage lint fmt openapi env-example chart clean reset
 
 help: ## List all commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,13 @@ test-observability: ## Check alerts, dashboards and runbooks against a running i
 dashboards: ## Update the committed Grafana dashboards
 	cargo build --workspace --bin observability
 	$(TARGET)/debug/observability write
+
+statement-counts: ## Update the committed numbers of database statements of all operations
+	cargo build --workspace
+	$(TARGET)/debug/services sh -euc '\
+		export INSULA_WRITE_STATEMENT_COUNTS=true; \
+		cargo test --workspace --test api platform::statement_counts; \
+		INSULA_TEST_DATABASE=postgres cargo test --workspace --test api platform::statement_counts'
 
 web: ## Build the web console into web/dist, which is committed; needs Node.js
 	web/run build

@@ -1,6 +1,6 @@
 //! Audit logs: what is recorded, how it is sealed, verified and exported.
 
-mod audit_coverage;
+pub(crate) mod audit_coverage;
 mod chain;
 mod events;
 mod exports;

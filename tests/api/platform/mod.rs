@@ -22,5 +22,6 @@ mod server;
 mod shared_servers;
 mod signing_keys;
 mod smtp_outage;
+mod statement_counts;
 mod telemetry;
 mod trace_context;

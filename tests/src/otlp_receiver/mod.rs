@@ -3,13 +3,17 @@
 mod grpc;
 mod http;
 mod received;
+mod trace;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::{net::TcpListener, task::JoinSet};
 
 use self::received::ReceivedTelemetry;
-pub use self::received::{ReceivedSpan, SpanKind};
+pub use self::{
+    received::{ReceivedSpan, SpanKind},
+    trace::TestTrace,
+};
 
 /// The transport of a receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

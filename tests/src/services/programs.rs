@@ -3,6 +3,7 @@
 use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::{Mutex, PoisonError},
 };
 
 /// The oldest PostgreSQL that Insula runs on.
@@ -135,6 +136,9 @@ fn version(postgres: &Path) -> Option<u32> {
 /// # Errors
 /// The reason why that is impossible here.
 pub fn install(packages: &[&str]) -> Result<(), &'static str> {
+    // Tests run in parallel, and apt-get fails while another one runs.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let sudo: &[&str] = if run("id", &["-u"]).as_deref() == Some("0") {
         &[]
     } else if run("sudo", &["-n", "true"]).is_some() {
@@ -145,7 +149,8 @@ pub fn install(packages: &[&str]) -> Result<(), &'static str> {
     if run("apt-get", &["--version"]).is_none() {
         return Err("there is no apt-get to do that for you");
     }
-    let install = [&["install", "-q", "-y", "--no-install-recommends"], packages].concat();
+    let install = ["install", "-q", "-y", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300"];
+    let install = [&install, packages].concat();
     for arguments in [vec!["update", "-q"], install] {
         eprintln!("services: apt-get {}", arguments.join(" "));
         let words = [sudo, &["env", "DEBIAN_FRONTEND=noninteractive", "apt-get"], &arguments].concat();

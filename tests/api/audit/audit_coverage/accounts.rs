@@ -1,6 +1,6 @@
 //! Steps of users with their own accounts, with e-mail and hidden accounts.
 
-use insula_tests::{Client, Inbox, PASSWORD, Server};
+use insula_tests::{Builder, Client, Inbox, PASSWORD};
 use serde_json::{Value, json};
 
 use super::walk::{Walk, text};
@@ -17,8 +17,8 @@ fn by(token: &str) -> Value {
     json!({ "token": token })
 }
 
-pub(super) async fn walk() -> Walk {
-    let server = Server::builder().with_mail().env("INSULA_HIDE_EXISTING_ACCOUNTS", "true");
+pub(crate) async fn walk(server: Builder) -> Walk {
+    let server = server.with_mail().env("INSULA_HIDE_EXISTING_ACCOUNTS", "true");
     let server = server.env("INSULA_MAX_SESSIONS", "3").start().await;
     let (anybody, inbox) = (server.client(), Inbox::of(&server).await);
     let mut walk = Walk::through(&server).await;
@@ -51,7 +51,7 @@ pub(super) async fn walk() -> Walk {
     sessions(&mut walk, &anybody, &ada, &session).await;
     let ada = passwords(&mut walk, &anybody, &inbox, &ada).await;
     addresses(&mut walk, &anybody, &inbox, &ada).await;
-    walk.finish().await
+    walk.finish(server).await
 }
 
 /// Leaves one session of Ada.

@@ -3,14 +3,15 @@
 //! Reads, requests without a change and `refresh` have no events. A new operation of the document fails here until
 //! [`table::TABLE`] has its events and a scenario performs it.
 
-mod accounts;
-mod organizations;
-mod platform;
+pub(crate) mod accounts;
+pub(crate) mod organizations;
+pub(crate) mod platform;
 mod table;
-mod walk;
+pub(crate) mod walk;
 
 use std::collections::BTreeSet;
 
+use insula_tests::Server;
 use serde_json::Value;
 use table::TABLE;
 use walk::{Walk, mutating, operation_of};
@@ -18,9 +19,9 @@ use walk::{Walk, mutating, operation_of};
 #[tokio::test]
 async fn every_mutating_operation_leaves_exactly_the_events_of_the_table() {
     let walks: [Walk; 3] = [
-        Box::pin(accounts::walk()).await,
-        Box::pin(organizations::walk()).await,
-        Box::pin(platform::walk()).await,
+        Box::pin(accounts::walk(Server::builder())).await,
+        Box::pin(organizations::walk(Server::builder())).await,
+        Box::pin(platform::walk(Server::builder())).await,
     ];
     let faults: Vec<_> = walks.iter().flat_map(Walk::faults).collect();
     assert!(faults.is_empty(), "{}", faults.join("\n"));

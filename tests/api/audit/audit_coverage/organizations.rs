@@ -1,6 +1,6 @@
 //! Steps of users in their organizations, and of a superuser with a reason.
 
-use insula_tests::{Client, PASSWORD, Server};
+use insula_tests::{Builder, Client, PASSWORD, Server};
 use serde_json::{Value, json};
 
 use super::walk::{Walk, text};
@@ -8,8 +8,8 @@ use super::walk::{Walk, text};
 const ORG: &str = "acme";
 const ROOT: &str = "/api/v1/organizations/acme";
 
-pub(super) async fn walk() -> Walk {
-    let (server, superuser) = Server::with_superuser().await;
+pub(crate) async fn walk(server: Builder) -> Walk {
+    let (server, superuser) = server.start_with_superuser().await;
     let ada = server.client().register("ada@example.com").await;
     let mut walk = Walk::through(&server).await;
     let founded = json!({ "name": "Acme", "slug": ORG });
@@ -27,7 +27,7 @@ pub(super) async fn walk() -> Walk {
     inside(&mut walk, &superuser.with("x-platform-access", "Ticket 4711")).await;
     endings(&mut walk, &server, &ada, &eve).await;
     walk.step(&eve, "updateOrganization.slug", &[&acme], json!({ "slug": "anvils" })).await;
-    walk.finish().await
+    walk.finish(server).await
 }
 
 async fn projects(walk: &mut Walk, ada: &Client) {

@@ -1,19 +1,19 @@
 //! Steps of superusers with accounts, organizations, jobs and e-mails.
 
-use insula_tests::{Client, JobFixture, PASSWORD, Server};
+use insula_tests::{Builder, Client, JobFixture, PASSWORD, Server};
 use serde_json::{Value, json};
 
 use super::walk::{Walk, text};
 
 const NOBODY: &str = "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091";
 
-pub(super) async fn walk() -> Walk {
-    let (server, root) = Server::with_superuser().await;
+pub(crate) async fn walk(server: Builder) -> Walk {
+    let (server, root) = server.start_with_superuser().await;
     let mut walk = Walk::through(&server).await;
     users(&mut walk, &server, &root).await;
     let acme = organizations(&mut walk, &root).await;
     jobs(&mut walk, &root, &acme).await;
-    walk.finish().await
+    walk.finish(server).await
 }
 
 async fn users(walk: &mut Walk, server: &Server, root: &Client) {

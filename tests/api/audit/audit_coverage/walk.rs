@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use insula_tests::{Client, Operation, Server, TestDatabase};
+use insula_tests::{Client, Operation, Server, TestDatabase, TestTrace};
 use serde_json::Value;
 
 use super::table::TABLE;
@@ -42,11 +42,13 @@ pub(super) fn mutating(document: &Value) -> Vec<Operation> {
 }
 
 /// A walk over operations of one server.
-pub(super) struct Walk {
+pub(crate) struct Walk {
     document: Value,
     operations: Vec<Operation>,
     database: TestDatabase,
     performed: BTreeSet<String>,
+    traces: Vec<(String, TestTrace)>,
+    server: Option<Server>,
     secrets: BTreeSet<String>,
     faults: Vec<String>,
 }
@@ -56,12 +58,13 @@ impl Walk {
     pub(super) async fn through(server: &Server) -> Self {
         let document = server.client().get("/api/v1/openapi.json").await.expect(200);
         let operations = mutating(&document);
-        let (performed, secrets, faults) = Default::default();
-        Self { document, operations, database: server.database().await, performed, secrets, faults }
+        let (performed, traces, secrets, faults) = Default::default();
+        let database = server.database().await;
+        Self { document, operations, database, performed, traces, server: None, secrets, faults }
     }
 
     /// What it walks over.
-    pub(super) fn document(&self) -> &Value {
+    pub(crate) fn document(&self) -> &Value {
         &self.document
     }
 
@@ -73,6 +76,11 @@ impl Walk {
     /// The steps that were taken.
     pub(super) fn performed(&self) -> impl Iterator<Item = &str> {
         self.performed.iter().map(String::as_str)
+    }
+
+    /// The trace of each request, with its step: `updateMember.suspended.again`.
+    pub(crate) fn traces(&self) -> impl Iterator<Item = (&str, &TestTrace)> {
+        self.traces.iter().map(|(step, trace)| (&**step, trace))
     }
 
     /// What was not as the table says.
@@ -147,7 +155,9 @@ impl Walk {
         // Several become one.
         let query = query.concat().replace('?', "&").replacen('&', "?", 1);
         let id = format!("{step}{suffix}");
+        let trace = TestTrace::new();
         let request = who.request(&operation.method, &(path + &query)).header("x-request-id", &id);
+        let request = request.header("traceparent", trace.traceparent());
         if operation.needs_token {
             self.secrets.insert(who.token().to_owned());
         }
@@ -158,6 +168,7 @@ impl Walk {
             body => request.json(body.clone()),
         };
         let reply = request.await;
+        self.traces.push((id.clone(), trace));
         let answer = reply.json();
         assert!((200..300).contains(&reply.status), "{id} answers {}: {answer}", reply.status);
         self.keep_secret(body);
@@ -219,8 +230,9 @@ impl Walk {
         }
     }
 
-    /// Checks at the end that the logs contain no secret.
-    pub(super) async fn finish(mut self) -> Self {
+    /// Checks at the end that the logs contain no secret. The server runs as long as the walk is there.
+    pub(super) async fn finish(mut self, server: Server) -> Self {
+        self.server = Some(server);
         let logs = self
             .database
             .texts("SELECT coalesce(details, '') || coalesce(resource_id, '') FROM audit_events");
