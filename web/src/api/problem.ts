@@ -27,7 +27,7 @@ export class Problem extends Error {
     const retry = Number(response.headers.get('retry-after')) || undefined
     return new Problem(body ?? {
       type: 'about:blank', title: response.statusText, status: response.status, detail: '', instance: '', error: 'INTERNAL_ERROR',
-      message: `The server answered ${response.status}.`, errors: [], request_id: response.headers.get('x-request-id') ?? '',
+      message: `The server answered ${response.status}.`, errors: [], request_id: response.headers.get('x-request-id') ?? '', trace_id: '',
     }, retry)
   }
 }
