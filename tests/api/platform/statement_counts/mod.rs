@@ -16,7 +16,7 @@ use std::{
 
 use insula_tests::{Builder, Operation, OtlpReceiver, OtlpTransport, Server, TestTrace, eventually, setting};
 
-use crate::audit::audit_coverage::{accounts, organizations, platform};
+use crate::audit::audit_coverage::{accounts, organizations, platform, walk::Walk};
 
 /// The statements of each step, by its name: `createTask`, `updateMember.suspended`.
 type Statements = BTreeMap<String, Vec<String>>;
@@ -83,7 +83,7 @@ async fn no_operation_sends_more_statements_than_before() {
         Box::pin(organizations::walk(traced(&receiver))).await,
         Box::pin(platform::walk(traced(&receiver))).await,
     ];
-    for (step, trace) in walks.iter().flat_map(|walk| walk.traces()) {
+    for (step, trace) in walks.iter().flat_map(Walk::traces) {
         // What is tried or repeated is not the operation itself.
         if !step.ends_with(".tried") && !step.ends_with(".again") {
             measured.insert(step.to_owned(), statements(&receiver, step, trace).await);
