@@ -176,8 +176,7 @@ impl MembersApi {
         &self,
         org: tenant::Path<Membership>,
     ) -> Result<JsonResponse<EffectivePermissions>, WithConflict> {
-        let tx = self.0.db.begin(org.0).await?;
-        Ok(JsonResponse(members::my_permissions(&tx).await?.into()))
+        Ok(JsonResponse(members::my_permissions(&org.0)?.into()))
     }
 }
 

@@ -160,7 +160,7 @@ impl From<members::MemberPermissions> for EffectivePermissions {
             roles: roles.into_iter().map(|key| RoleKey(key.to_owned())).collect(),
         });
         let permissions = permissions.collect();
-        let roles = effective.roles.into_iter().map(RoleSummary::from).collect();
+        let roles = effective.roles.iter().cloned().map(RoleSummary::from).collect();
         Self { member_id: effective.member.0, roles, permissions }
     }
 }

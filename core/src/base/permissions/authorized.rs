@@ -1,15 +1,17 @@
 //! Proofs of authorization: the access of an actor in an organization, after it was looked up.
 
-use std::marker::PhantomData;
+use std::{marker::PhantomData, sync::Arc};
 
-use super::{AuditOrigin, PermissionSet, PlatformRead, RequiredPermission};
+use super::{AuditOrigin, PermissionSet, PlatformRead, RequiredPermission, RoleGrants};
 use crate::base::ids::{MemberId, OrgId};
 
 /// The access of an actor in an organization.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ActorAccess {
     /// The membership of the actor; `None` for the platform and for superusers.
     pub member: Option<MemberId>,
+    /// The roles of the member, the oldest first; none for the platform and for superusers.
+    pub roles: Arc<[RoleGrants]>,
     /// The permissions of the actor in the organization.
     pub held: PermissionSet,
     /// Is the actor an owner, or treated as one?
@@ -21,7 +23,8 @@ pub struct ActorAccess {
 impl ActorAccess {
     /// The access of the platform itself: all permissions, without a membership.
     pub(crate) fn platform() -> Self {
-        Self { member: None, held: PermissionSet::all(), is_owner: true, is_recent: true }
+        let roles = Arc::default();
+        Self { member: None, roles, held: PermissionSet::all(), is_owner: true, is_recent: true }
     }
 }
 
@@ -49,7 +52,8 @@ impl<P: RequiredPermission> Authorized<P> {
 
     /// The same proof, for the next of several transactions of one request.
     pub(crate) fn duplicate(&self) -> Self {
-        Self { org: self.org, origin: self.origin.clone(), facts: self.facts, permission: PhantomData }
+        let (origin, facts) = (self.origin.clone(), self.facts.clone());
+        Self { org: self.org, origin, facts, permission: PhantomData }
     }
 
     /// The organization.

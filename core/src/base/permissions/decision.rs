@@ -1,6 +1,8 @@
 //! Decides whether a member may do something, and why. Requests and the operations that explain permissions use the
 //! same rule.
 
+use std::sync::Arc;
+
 use super::{BuiltinRole, Permission, PermissionSet};
 use crate::base::ids::RoleId;
 
@@ -29,7 +31,7 @@ pub struct MembershipAccess {
     /// Is the member suspended or removed?
     pub is_inactive: bool,
     /// The roles of the member.
-    pub roles: Vec<RoleGrants>,
+    pub roles: Arc<[RoleGrants]>,
 }
 
 /// The reason of a decision.
@@ -150,7 +152,7 @@ mod tests {
     #[test]
     fn a_custom_role_with_the_key_of_a_built_in_one_has_its_own_permissions() {
         let forged = RoleGrants { key: "owner".into(), ..role(0, PermissionSet::default()) };
-        let access = MembershipAccess { roles: vec![forged], ..MembershipAccess::default() };
+        let access = MembershipAccess { roles: Arc::new([forged]), ..MembershipAccess::default() };
         assert!(!access.is_owner() && access.held().is_empty());
         assert!(RoleGrants::permissions_of("owner", false, PermissionSet::default()).is_empty());
         assert_eq!(RoleGrants::permissions_of("owner", true, PermissionSet::default()), PermissionSet::all());

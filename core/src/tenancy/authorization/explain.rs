@@ -48,7 +48,7 @@ pub async fn explain(
         is_deleted: false,
         is_suspended: organization.status != organizations::ACTIVE,
         is_inactive,
-        roles: grants_of(tx, subject).await?,
+        roles: grants_of(tx, subject).await?.into(),
     };
     Ok(Explanation {
         permission,

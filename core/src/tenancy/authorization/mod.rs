@@ -6,7 +6,7 @@ mod explain;
 mod query;
 mod slug_redirect;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 pub use cache::AccessCache;
 pub use explain::{Explanation, explain};
@@ -204,7 +204,8 @@ impl CallerAccess {
         let facts = match self.member {
             Some(_) => {
                 let (held, is_owner) = (self.membership.held(), self.membership.is_owner());
-                ActorAccess { member: self.member, held, is_owner, is_recent: self.is_recent }
+                let roles = Arc::clone(&self.membership.roles);
+                ActorAccess { member: self.member, roles, held, is_owner, is_recent: self.is_recent }
             }
             None => ActorAccess { is_recent: self.is_recent, ..ActorAccess::platform() },
         };
@@ -244,6 +245,7 @@ impl CallerAccess {
     async fn missing_permission(&self, db: &Db, caller: &Caller, permission: Permission) -> Result<Error> {
         let facts = ActorAccess {
             member: self.member,
+            roles: Arc::clone(&self.membership.roles),
             held: self.membership.held(),
             is_owner: false,
             is_recent: false,

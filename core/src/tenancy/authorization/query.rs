@@ -1,6 +1,6 @@
 //! The query for a caller and an organization: session, user, organization, membership and roles.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
@@ -99,7 +99,7 @@ pub(super) async fn look_up(tx: &Unscoped, claims: &Claims, org: &OrgRef) -> Res
             is_suspended: first.status.as_deref() != Some(organizations::ACTIVE),
             // The query joins only active memberships.
             is_inactive: false,
-            roles: Vec::new(),
+            roles: Arc::default(),
         },
     };
     // Sorted by id, which is the order of creation, so that responses have a stable order.

@@ -69,12 +69,12 @@ impl InvitationChecks {
             }
         }
         fields.into_result()?;
-        let access = MembershipAccess { roles: granted, ..MembershipAccess::default() };
+        let access = MembershipAccess { roles: granted.into(), ..MembershipAccess::default() };
         facts.refuse_escalation(access.held(), access.is_owner())?;
         match () {
             () if self.members.contains(email.key()) => Err(ErrorCode::AlreadyMember.refuse()),
             () if !self.pending.insert(email.key().to_owned()) => Err(ErrorCode::InvitationPending.refuse()),
-            () => Ok(access.roles),
+            () => Ok(access.roles.to_vec()),
         }
     }
 
@@ -124,7 +124,7 @@ mod tests {
 
     fn facts(role: BuiltinRole) -> ActorAccess {
         let (held, is_owner) = (role.permissions(), role == BuiltinRole::Owner);
-        ActorAccess { member: None, held, is_owner, is_recent: true }
+        ActorAccess { held, is_owner, ..ActorAccess::platform() }
     }
 
     fn admit(

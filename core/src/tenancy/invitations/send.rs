@@ -121,8 +121,8 @@ pub async fn resend(
     }
     let email = stored_email(&before.email)?;
     let roles = roles_of(tx, [id]).await?.remove(&id).unwrap_or_default();
-    let granted =
-        MembershipAccess { roles: roles::grants(tx, roles.clone()).await?, ..MembershipAccess::default() };
+    let granted = roles::grants(tx, roles.clone()).await?.into();
+    let granted = MembershipAccess { roles: granted, ..MembershipAccess::default() };
     tx.facts().refuse_escalation(granted.held(), granted.is_owner())?;
     if !checks::members_among(tx, &[email.key()]).await?.is_empty() {
         return Err(ErrorCode::AlreadyMember.refuse());

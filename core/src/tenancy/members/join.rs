@@ -1,5 +1,7 @@
 //! Invited users join an organization, if their inviter can still grant the roles.
 
+use std::sync::Arc;
+
 use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, sea_query::ExprTrait};
 use serde_json::json;
 
@@ -94,10 +96,12 @@ pub(crate) async fn check_inviter<P: RequiredPermission>(
     if inviter.count().await? == 0 {
         return Err(unsupported.refuse());
     }
-    let access = MembershipAccess { roles: grants_of(tx, member).await?, ..MembershipAccess::default() };
+    let access =
+        MembershipAccess { roles: grants_of(tx, member).await?.into(), ..MembershipAccess::default() };
     let (held, is_owner) = (access.held(), access.is_owner());
-    let facts = ActorAccess { member: Some(member), held, is_owner, is_recent: false };
-    let granted = MembershipAccess { roles: granted.to_vec(), ..MembershipAccess::default() };
+    let roles = Arc::clone(&access.roles);
+    let facts = ActorAccess { member: Some(member), roles, held, is_owner, is_recent: false };
+    let granted = MembershipAccess { roles: granted.into(), ..MembershipAccess::default() };
     match held.contains(Permission::MembersInvite) {
         true => facts.refuse_escalation(granted.held(), granted.is_owner()).map_err(|_| unsupported.refuse()),
         false => Err(unsupported.refuse()),

@@ -21,6 +21,8 @@ mod member_ref;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use sea_orm::{ActiveValue::Set, ColumnTrait, DerivePartialModel, PartialModelTrait};
 use serde_json::json;
 
@@ -49,10 +51,11 @@ pub use update::{ExpectedMember, MemberChanges, try_update, update};
 use crate::{
     Error, Result,
     base::{
-        error::MissingPermission,
+        error::{ErrorCode, MissingPermission},
         ids::{MemberId, MemberRoleId, RoleId, UserId},
         permissions::{
-            BuiltinRole, MembersRead, Membership, Permission, Platform, RequiredPermission, RoleGrants,
+            Authorized, BuiltinRole, MembersRead, Membership, Permission, Platform, RequiredPermission,
+            RoleGrants,
         },
     },
     storage::{
@@ -135,7 +138,7 @@ pub struct MemberPermissions {
     /// The member.
     pub member: MemberId,
     /// The roles of the member.
-    pub roles: Vec<RoleGrants>,
+    pub roles: Arc<[RoleGrants]>,
 }
 
 impl MemberPermissions {
@@ -165,7 +168,7 @@ pub(crate) async fn grants_of<P: RequiredPermission>(
 /// `NotFound`, also for a member of another organization.
 pub async fn permissions(tx: &OrgTx<MembersRead>, member: MemberId) -> Result<MemberPermissions> {
     exists(tx, member).await?;
-    Ok(MemberPermissions { member, roles: grants_of(tx, member).await? })
+    Ok(MemberPermissions { member, roles: grants_of(tx, member).await?.into() })
 }
 
 /// Returns the `Forbidden` error for a permission that the caller does not have, with the caller's roles and the roles that
@@ -174,19 +177,17 @@ pub(crate) async fn missing_permission<P: RequiredPermission>(
     tx: &OrgTx<P>,
     permission: Permission,
 ) -> Result<Error> {
-    let roles_held = match tx.member() {
-        Some(member) => grants_of(tx, member).await?.into_iter().map(|role| role.key).collect(),
-        None => Vec::new(),
-    };
+    let roles_held = tx.facts().roles.iter().map(|role| role.key.clone()).collect();
     let roles_that_grant = roles::keys_granting(tx, permission).await?;
     Ok(Error::Forbidden(Box::new(MissingPermission { permission, roles_held, roles_that_grant })))
 }
 
-/// Returns the permissions of the caller in the organization.
+/// Returns the permissions of the caller in the organization, as they were looked up for the request.
 ///
 /// # Errors
 /// `NOT_A_MEMBER` for superusers.
-pub async fn my_permissions(tx: &OrgTx<Membership>) -> Result<MemberPermissions> {
-    let member = tx.own_member()?;
-    Ok(MemberPermissions { member, roles: grants_of(tx, member).await? })
+pub fn my_permissions(proof: &Authorized<Membership>) -> Result<MemberPermissions> {
+    let facts = proof.facts();
+    let member = facts.member.ok_or(ErrorCode::NotAMember.refuse())?;
+    Ok(MemberPermissions { member, roles: Arc::clone(&facts.roles) })
 }

@@ -110,7 +110,7 @@ impl EscalationFixture {
 
     /// Returns the authorization of a request of this member, if they have the permission `P`.
     fn proof<P: RequiredPermission>(&self, actor: MemberId, held: PermissionSet) -> Option<Authorized<P>> {
-        let facts = ActorAccess { member: Some(actor), held, is_owner: false, is_recent: true };
+        let facts = ActorAccess { member: Some(actor), held, is_owner: false, ..ActorAccess::platform() };
         let origin = AuditOrigin::of(Actor::User(self.tenant.owner));
         let org: OrgId = self.tenant.org;
         #[expect(clippy::disallowed_methods, reason = "the test replaces the lookup")]

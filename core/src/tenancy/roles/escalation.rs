@@ -43,7 +43,7 @@ mod tests {
     use crate::base::permissions::Permission;
 
     fn facts(held: &[Permission], is_owner: bool, is_recent: bool) -> ActorAccess {
-        ActorAccess { member: None, held: held.iter().copied().collect(), is_owner, is_recent }
+        ActorAccess { held: held.iter().copied().collect(), is_owner, is_recent, ..ActorAccess::platform() }
     }
 
     #[test]
