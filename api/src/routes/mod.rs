@@ -46,6 +46,7 @@ route_groups! {
         members.MembersApi,
         invitations.InvitationsApi,
         invitations::responses.InvitationResponsesApi,
+        invitations::received.ReceivedInvitationsApi,
         roles.RolesApi,
         roles::permissions.PermissionsApi,
         audit::log.AuditLogApi,

@@ -2218,12 +2218,53 @@ export interface paths {
         };
         /**
          * List your invitations
-         * @description Returns the pending invitations for your e-mail address, oldest first. Use the link in the e-mail to
-         *     accept or decline one.
+         * @description Returns the pending invitations for your verified e-mail address, oldest first.
          */
         get: operations["listMyInvitations"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/me/invitations/{invitation}/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Accept one of your invitations
+         * @description You join the organization without the token of the e-mailed link. Your verified e-mail address must be
+         *     the invited one. Otherwise, the invitation is not found.
+         */
+        post: operations["acceptMyInvitation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/me/invitations/{invitation}/decline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Decline one of your invitations
+         * @description Declines the invitation without the token of the e-mailed link. Your verified e-mail address must be the
+         *     invited one. Otherwise, the invitation is not found. The link no longer works after that.
+         */
+        post: operations["declineMyInvitation"];
         delete?: never;
         options?: never;
         head?: never;
@@ -14219,6 +14260,110 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             408: components["responses"]["RequestTimeout"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    acceptMyInvitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the invitation. */
+                invitation: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "email": "ada@example.com",
+                     *       "member_id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *       "message": "If an account with this e-mail address exists, we have sent an e-mail. Check your inbox.",
+                     *       "next": "continue",
+                     *       "organization": {
+                     *         "created_at": "2026-01-31T09:30:00Z",
+                     *         "description": "We build engines that reckon.",
+                     *         "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *         "kind": "team",
+                     *         "name": "Analytical Engine",
+                     *         "slug": "acme",
+                     *         "status": "active",
+                     *         "updated_at": "2026-01-31T09:30:00Z",
+                     *         "version": 1
+                     *       },
+                     *       "roles": [
+                     *         {
+                     *           "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *           "key": "owner",
+                     *           "name": "Analytical Engine"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["InvitationAccepted"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            410: components["responses"]["Gone"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    declineMyInvitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the invitation. */
+                invitation: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "message": "If an account with this e-mail address exists, we have sent an e-mail. Check your inbox."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["InvitationDeclined"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            410: components["responses"]["Gone"];
             422: components["responses"]["Invalid"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Internal"];

@@ -25,7 +25,7 @@ pub use entity::{InvitationStatus, Model as Invitation};
 pub(crate) use erasure::{erase, organizations_inviting};
 pub use expiry::expire_overdue;
 pub(crate) use recipient::with_details;
-pub use recipient::{InvitationView, InvitedAccount, list_for_recipient, open};
+pub use recipient::{InvitationView, InvitedAccount, list_for_recipient, open, open_received};
 pub use role_removal::{RoleRemoval, remove_role, try_remove_role};
 pub use send::{invite, resend};
 
