@@ -3509,6 +3509,11 @@ export interface components {
             status: components["schemas"]["MemberStatus"];
             /** @description The user who is the member. */
             user: components["schemas"]["UserSummary"];
+            /**
+             * @description The version of the member and their user, which changes with either. In quotes, it is the `ETag`.
+             * @example 3.1
+             */
+            version: string;
         };
         /**
          * MemberPermissionDiff
@@ -7211,7 +7216,10 @@ export interface operations {
                 limit?: number;
                 cursor?: string;
                 sort?: components["schemas"]["UserSort"];
-                /** @description Only users whose e-mail address or username contains this text, regardless of case. */
+                /**
+                 * @description Only users whose e-mail address, username, first or last name contains this text, regardless of case and
+                 *     accents.
+                 */
                 q?: string;
                 /** @description Only users who can log in (`true`), or only deactivated users (`false`). */
                 is_active?: boolean;
@@ -10295,7 +10303,10 @@ export interface operations {
                 role?: string;
                 /** @description Only members with this status. */
                 status?: components["schemas"]["MemberStatus"];
-                /** @description Only members whose e-mail address or username contains this text, without regard to case. */
+                /**
+                 * @description Only members whose e-mail address, username, first or last name contains this text, without regard to
+                 *     case and accents.
+                 */
                 q?: string;
             };
             header?: {
@@ -10337,7 +10348,8 @@ export interface operations {
                      *             "display_name": "Ada Lovelace",
                      *             "email": "ada@example.com",
                      *             "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091"
-                     *           }
+                     *           },
+                     *           "version": "3.1"
                      *         }
                      *       ],
                      *       "has_more": true
@@ -10405,7 +10417,8 @@ export interface operations {
                      *         "display_name": "Ada Lovelace",
                      *         "email": "ada@example.com",
                      *         "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091"
-                     *       }
+                     *       },
+                     *       "version": "3.1"
                      *     }
                      */
                     "application/json": components["schemas"]["Member"];
@@ -10547,7 +10560,8 @@ export interface operations {
                      *         "display_name": "Ada Lovelace",
                      *         "email": "ada@example.com",
                      *         "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091"
-                     *       }
+                     *       },
+                     *       "version": "3.1"
                      *     }
                      */
                     "application/json": components["schemas"]["Member"] | components["schemas"]["DryRun"];

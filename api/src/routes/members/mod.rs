@@ -61,7 +61,8 @@ impl MembersApi {
         role: Query<Option<RoleName>>,
         /// Only members with this status.
         status: Query<Option<MemberStatus>>,
-        /// Only members whose e-mail address or username contains this text, without regard to case.
+        /// Only members whose e-mail address, username, first or last name contains this text, without regard to
+        /// case and accents.
         q: Query<Option<SearchTerm>>,
     ) -> Result<PageResponse<Member>> {
         let mut fields = FieldErrors::default();
