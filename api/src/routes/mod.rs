@@ -35,6 +35,7 @@ route_groups! {
         auth::auth_config.AuthConfigApi,
         auth::email_links.EmailLinksApi,
         account::me.MeApi,
+        account::context.ContextApi,
         account::profile.ProfileApi,
         account::my_organizations.MyOrganizationsApi,
         audit::activity.ActivityApi;

@@ -2186,6 +2186,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/users/me/context": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get your context
+         * @description Returns what a client needs to start, in one response: your account, session, organizations,
+         *     invitations and transfers. With `organization`, it also returns your permissions there, the settings,
+         *     the period lock and your timer. A former slug works too. This also works for superusers who are not
+         *     members and send `X-Platform-Access`.
+         */
+        get: operations["getMyContext"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/users/me/email": {
         parameters: {
             query?: never;
@@ -3667,6 +3690,29 @@ export interface components {
              * @description Version number, increased by every change. It is also the `ETag`.
              */
             version: number;
+        };
+        /**
+         * OrganizationContext
+         * @description An organization, and what you can see and do in it.
+         */
+        OrganizationContext: {
+            /**
+             * Format: uuid
+             * @description Your member id. `null` for superusers with `X-Platform-Access`.
+             */
+            member_id?: string | null;
+            /** @description The organization, with its current slug. */
+            organization: components["schemas"]["Organization"];
+            /** @description The period lock. `null` without `time_entries:read`. */
+            period_lock?: components["schemas"]["PeriodLock"] | null;
+            /** @description Your permissions. */
+            permissions: string[];
+            /** @description Your roles. Empty for superusers with `X-Platform-Access`. */
+            roles: components["schemas"]["RoleSummary"][];
+            /** @description The settings. `null` without `organization:read`. */
+            settings?: components["schemas"]["OrganizationSettings"] | null;
+            /** @description Your running time entry. `null` if no timer is running, or without `time_entries:read`. */
+            timer?: components["schemas"]["TimeEntry"] | null;
         };
         /**
          * OrganizationCreate
@@ -5439,6 +5485,32 @@ export interface components {
             action: components["schemas"]["UserAction"];
             /** @description Ids of the users, each once, 1 to 100. */
             ids: string[];
+        };
+        /**
+         * UserContext
+         * @description The signed-in user, and what belongs to them.
+         */
+        UserContext: {
+            /**
+             * @description The CSRF token of the session. `null` if the access token was not sent in a cookie.
+             * @example 6m0Jc1k0N3xqz2gVb9h8Yw
+             */
+            csrf_token?: string | null;
+            /**
+             * @description Pending invitations for your verified e-mail address, oldest first. If there are 100, there can be
+             *     more: see `listMyInvitations`.
+             */
+            invitations: components["schemas"]["MyInvitation"][];
+            /** @description The organization that was asked for. `null` if none was. */
+            organization?: components["schemas"]["OrganizationContext"] | null;
+            /** @description Your memberships, oldest first. If there are 100, there can be more: see `listMyOrganizations`. */
+            organizations: components["schemas"]["Membership"][];
+            /** @description The session of this request. */
+            session: components["schemas"]["Session"];
+            /** @description Pending transfers of organizations that you can accept. */
+            transfers: components["schemas"]["Transfer"][];
+            /** @description Your account. */
+            user: components["schemas"]["User"];
         };
         /**
          * UserOutcome
@@ -14129,6 +14201,194 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             408: components["responses"]["RequestTimeout"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getMyContext: {
+        parameters: {
+            query?: {
+                /** @description An organization, by id or slug. */
+                organization?: string;
+            };
+            header?: {
+                /** @description For superusers: the reason for accessing an organization without being a member. They then have all permissions of an owner. Operations about the caller's own membership return 409 `NOT_A_MEMBER`. Each such request is recorded in the organization's audit log. Ignored for other users. */
+                "X-Platform-Access"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "csrf_token": "6m0Jc1k0N3xqz2gVb9h8Yw",
+                     *       "invitations": [
+                     *         {
+                     *           "created_at": "2026-01-31T09:30:00Z",
+                     *           "email": "ada@example.com",
+                     *           "expires_at": "2026-01-31T09:30:00Z",
+                     *           "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *           "inviter": "Ada Lovelace",
+                     *           "organization": {
+                     *             "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *             "name": "Analytical Engine",
+                     *             "slug": "acme"
+                     *           },
+                     *           "roles": [
+                     *             {
+                     *               "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *               "key": "owner",
+                     *               "name": "Analytical Engine"
+                     *             }
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "organization": {
+                     *         "member_id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *         "organization": {
+                     *           "created_at": "2026-01-31T09:30:00Z",
+                     *           "description": "We build engines that reckon.",
+                     *           "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *           "kind": "team",
+                     *           "name": "Analytical Engine",
+                     *           "slug": "acme",
+                     *           "status": "active",
+                     *           "updated_at": "2026-01-31T09:30:00Z",
+                     *           "version": 1
+                     *         },
+                     *         "period_lock": {
+                     *           "locked_until": "2026-01-31T09:30:00Z",
+                     *           "version": 1
+                     *         },
+                     *         "permissions": [
+                     *           "projects:read"
+                     *         ],
+                     *         "roles": [
+                     *           {
+                     *             "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *             "key": "owner",
+                     *             "name": "Analytical Engine"
+                     *           }
+                     *         ],
+                     *         "settings": {
+                     *           "audit_retention_days": 1,
+                     *           "currency": "EUR",
+                     *           "time_entry_future": "allow",
+                     *           "time_entry_max_hours": 1,
+                     *           "time_entry_overlap": "allow",
+                     *           "version": 1,
+                     *           "week_start": "monday"
+                     *         },
+                     *         "timer": {
+                     *           "activity": "Design",
+                     *           "billable": true,
+                     *           "created_at": "2026-01-31T09:30:00Z",
+                     *           "duration_seconds": 1,
+                     *           "ended_at": "2026-01-31T09:30:00Z",
+                     *           "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *           "member_id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *           "notes": "Drew the store and the mill",
+                     *           "organization_id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *           "project_id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *           "source": "manual",
+                     *           "started_at": "2026-01-31T09:30:00Z",
+                     *           "tags": [
+                     *             "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091"
+                     *           ],
+                     *           "task_id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *           "updated_at": "2026-01-31T09:30:00Z",
+                     *           "version": 1
+                     *         }
+                     *       },
+                     *       "organizations": [
+                     *         {
+                     *           "joined_at": "2026-01-31T09:30:00Z",
+                     *           "member_id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *           "organization": {
+                     *             "created_at": "2026-01-31T09:30:00Z",
+                     *             "description": "We build engines that reckon.",
+                     *             "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *             "kind": "team",
+                     *             "name": "Analytical Engine",
+                     *             "slug": "acme",
+                     *             "status": "active",
+                     *             "updated_at": "2026-01-31T09:30:00Z",
+                     *             "version": 1
+                     *           },
+                     *           "roles": [
+                     *             {
+                     *               "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *               "key": "owner",
+                     *               "name": "Analytical Engine"
+                     *             }
+                     *           ],
+                     *           "status": "active"
+                     *         }
+                     *       ],
+                     *       "session": {
+                     *         "created_at": "2026-01-31T09:30:00Z",
+                     *         "device_name": "Analytical Engine",
+                     *         "expires_at": "2026-01-31T09:30:00Z",
+                     *         "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *         "idle_expires_at": "2026-01-31T09:30:00Z",
+                     *         "is_current": true,
+                     *         "last_seen_at": "2026-01-31T09:30:00Z"
+                     *       },
+                     *       "transfers": [
+                     *         {
+                     *           "created_at": "2026-01-31T09:30:00Z",
+                     *           "expires_at": "2026-01-31T09:30:00Z",
+                     *           "from_member_id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *           "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *           "organization_id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *           "status": "pending",
+                     *           "to_member_id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *           "updated_at": "2026-01-31T09:30:00Z",
+                     *           "version": 1
+                     *         }
+                     *       ],
+                     *       "user": {
+                     *         "created_at": "2026-01-31T09:30:00Z",
+                     *         "default_organization_id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *         "display_name": "Ada Lovelace",
+                     *         "email": "ada@example.com",
+                     *         "email_verified_at": "2026-01-31T09:30:00Z",
+                     *         "first_name": "Analytical Engine",
+                     *         "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *         "is_active": true,
+                     *         "is_superuser": true,
+                     *         "last_login_at": "2026-01-31T09:30:00Z",
+                     *         "last_name": "Analytical Engine",
+                     *         "locale": "en-GB",
+                     *         "timezone": "Europe/London",
+                     *         "updated_at": "2026-01-31T09:30:00Z",
+                     *         "username": "ada",
+                     *         "version": 1,
+                     *         "week_start": "monday"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["UserContext"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            410: components["responses"]["Gone"];
             422: components["responses"]["Invalid"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Internal"];

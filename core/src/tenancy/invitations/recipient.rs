@@ -114,14 +114,23 @@ pub async fn list_for_recipient(
     user: &User,
     request: PageRequest<InvitationKey>,
 ) -> Result<Page<InvitationView>> {
+    #[expect(clippy::disallowed_methods, reason = "users read their own invitations, across organizations")]
+    let tx = db.unscoped().await?;
+    received_by(&tx, user, request).await
+}
+
+/// Returns one page of the pending invitations to a user, as [`list_for_recipient`].
+pub(crate) async fn received_by(
+    tx: &Unscoped,
+    user: &User,
+    request: PageRequest<InvitationKey>,
+) -> Result<Page<InvitationView>> {
     if user.email_verified_at.is_none() {
         return Ok(Page { data: Vec::new(), next: None });
     }
-    #[expect(clippy::disallowed_methods, reason = "users read their own invitations, across organizations")]
-    let tx = db.unscoped().await?;
     let condition = Column::EmailCanonical.eq(user.email_canonical.as_str());
     let page = tx.page(Condition::all().add(condition.and(open_at(tx.now()))), request).await?;
-    Ok(Page { data: with_details(&tx, page.data).await?, next: page.next })
+    Ok(Page { data: with_details(tx, page.data).await?, next: page.next })
 }
 
 fn open_at(now: chrono::DateTime<chrono::Utc>) -> SimpleExpr {

@@ -31,6 +31,7 @@ pub(crate) use entity::{Column, Entity};
 pub use list::{MemberDetails, MemberFilter, MemberKey, MembershipState, exists, get, list};
 pub(crate) use locking::{lock_active, lock_all, lock_one};
 pub use member_ref::MemberRef;
+pub(crate) use memberships::organizations_of;
 pub use memberships::{UserMembership, default_organization, list_mine};
 pub(crate) use memberships::{belongs, default_organizations};
 pub(crate) use offboarding::{MembershipRecord, end_membership, memberships_of};
