@@ -205,6 +205,7 @@ async fn a_dry_run_shows_the_effect_without_the_change() {
     let effect = &preview["effects"][0];
     assert_eq!((&effect["member_id"], &effect["gains"]), (&before["id"], &json!([])));
     assert!(effect["loses"].as_array().unwrap().contains(&json!("tasks:create")), "{preview}");
+    assert_eq!(effect["display_name"], before["user"]["display_name"]);
     let preview =
         adam.patch(&format!("{path}?dry_run=true"), json!({ "status": "suspended" })).await.expect(200);
     assert_eq!(preview["effects"][0]["loses"].as_array().unwrap().len(), 14);
@@ -271,5 +272,9 @@ async fn changes_of_owners_need_a_recent_login() {
     let adams = path(&ada, "adam").await;
     team.database().await.backdate_logins(&team.own_users()).await;
     ada.patch(&adams, json!({ "roles": ["owner"] })).await.problem(403, "REAUTH_REQUIRED");
+    // A preview changes nothing, so it needs none.
+    let preview =
+        ada.patch(&format!("{adams}?dry_run=true"), json!({ "roles": ["owner"] })).await.expect(200);
+    assert!(preview["effects"][0]["gains"].as_array().unwrap().contains(&json!("organization:delete")));
     ada.patch(&adams, json!({ "roles": ["member"] })).await.expect(200);
 }

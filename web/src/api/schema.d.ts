@@ -1409,8 +1409,8 @@ export interface paths {
          * Update a member
          * @description Suspends or reactivates a member, or replaces their roles. Suspending stops a running timer. Only an
          *     owner can make, change or suspend an owner; this requires a login or re-authentication within the last
-         *     10 minutes (by default). You cannot grant permissions that you do not have (`ESCALATION`), and the
-         *     last owner cannot be suspended or lose the role (`LAST_OWNER`).
+         *     10 minutes (by default), except for a dry run. You cannot grant permissions that you do not have
+         *     (`ESCALATION`), and the last owner cannot be suspended or lose the role (`LAST_OWNER`).
          */
         patch: operations["updateMember"];
         trace?: never;
@@ -3566,6 +3566,11 @@ export interface components {
          * @description How a change would affect the permissions of one member.
          */
         MemberPermissionDiff: {
+            /**
+             * @description Name of the member, as shown to others.
+             * @example Ada Lovelace
+             */
+            display_name: string;
             /** @description Permissions that the member would gain. */
             gains: string[];
             /** @description Permissions that the member would lose. */
@@ -4524,6 +4529,8 @@ export interface components {
              * @example owner
              */
             key: string;
+            /** @description Number of members with the role, also suspended ones. Only in lists, because it is not part of the version. */
+            members_count?: number;
             /**
              * @description Name of the role, for display.
              * @example Project lead
@@ -11809,6 +11816,7 @@ export interface operations {
                      *           "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
                      *           "is_builtin": true,
                      *           "key": "owner",
+                     *           "members_count": 1,
                      *           "name": "Project lead",
                      *           "permissions": [
                      *             "projects:read"
@@ -11885,6 +11893,7 @@ export interface operations {
                      *       "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
                      *       "is_builtin": true,
                      *       "key": "owner",
+                     *       "members_count": 1,
                      *       "name": "Project lead",
                      *       "permissions": [
                      *         "projects:read"
@@ -11949,6 +11958,7 @@ export interface operations {
                      *       "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
                      *       "is_builtin": true,
                      *       "key": "owner",
+                     *       "members_count": 1,
                      *       "name": "Project lead",
                      *       "permissions": [
                      *         "projects:read"
@@ -12024,6 +12034,7 @@ export interface operations {
                      * @example {
                      *       "effects": [
                      *         {
+                     *           "display_name": "Ada Lovelace",
                      *           "gains": [
                      *             "projects:read"
                      *           ],
@@ -12122,6 +12133,7 @@ export interface operations {
                      *       "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
                      *       "is_builtin": true,
                      *       "key": "owner",
+                     *       "members_count": 1,
                      *       "name": "Project lead",
                      *       "permissions": [
                      *         "projects:read"
@@ -12202,6 +12214,7 @@ export interface operations {
                      *       "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
                      *       "is_builtin": true,
                      *       "key": "owner",
+                     *       "members_count": 1,
                      *       "name": "Project lead",
                      *       "permissions": [
                      *         "projects:read"
