@@ -71,7 +71,11 @@ pub fn build(
 ) -> Result<BoxEndpoint<'static>, String> {
     let inner = mount_routes(
         routes::routes(&state),
-        pages::dev_inbox::add_routes(pages::add_routes(ops::health::routes(), state.console)),
+        pages::dev_inbox::add_routes(pages::add_routes(
+            ops::health::routes(),
+            &state.product_name,
+            state.console,
+        )),
     );
     let (counting, origins) = (Arc::clone(&state), state.origins.clone());
     let unknown = match state.environment == Environment::Development.as_str() {

@@ -88,6 +88,10 @@ pub struct AppState {
     pub console: bool,
     /// `development` or `production`.
     pub environment: &'static str,
+    /// Name of the product, as users see it.
+    pub product_name: String,
+    /// Languages of e-mails, as BCP 47 language tags.
+    pub locales: Vec<String>,
 }
 
 impl AppState {

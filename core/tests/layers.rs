@@ -296,6 +296,6 @@ fn every_escape_is_counted_and_reasoned() {
             ".commit_unaudited()"
         ]
         .map(count),
-        [30, 9, 22, 2, 13]
+        [32, 9, 22, 2, 13]
     );
 }

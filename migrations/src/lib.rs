@@ -42,6 +42,7 @@ mod m0022_tasks;
 mod m0023_time_entries;
 mod m0026_renamed_keys;
 mod m0028_presented_tokens;
+mod m0029_user_search;
 
 mod access;
 mod migrator;

@@ -32,7 +32,7 @@ use insula_core::{
 };
 use job_handler::JobHandler;
 pub use key_rotation::KeyRotation;
-pub use mailer::{Mailer, TestEmailError};
+pub use mailer::{Mailer, TestEmailError, mail_languages};
 use scheduler::TaskContext;
 use tokio::{
     select,

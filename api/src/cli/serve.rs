@@ -42,7 +42,7 @@ use insula_core::{
     storage::{audit::RefusalLog, audit_chain::Signer, db::Db, emails::DevInbox, signing_keys::Schedule},
     tenancy::authorization::AccessCache,
 };
-use insula_worker::{Mailer, Worker};
+use insula_worker::{Mailer, Worker, mail_languages};
 use tokio::{
     net::{TcpListener, TcpSocket},
     signal::unix::{SignalKind, signal},
@@ -197,6 +197,8 @@ fn state(config: &Config, db: &Db, master: &MasterKey, passwords: Passwords, pub
         migrated: AtomicBool::new(false),
         console: config.console,
         environment: config.environment.as_str(),
+        product_name: config.product_name.0.clone(),
+        locales: mail_languages(config.mail_templates.as_deref()),
     }
 }
 

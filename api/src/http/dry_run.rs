@@ -1,6 +1,6 @@
 //! `?dry_run=true`: shows what a change would do, without doing it.
 
-use insula_core::{base::ids::InvitationId, tenancy::members::PermissionDiff};
+use insula_core::{base::ids::InvitationId, tenancy::members::MemberEffect};
 use poem::{IntoResponse, Response};
 use poem_openapi::{
     ApiResponse, Object,
@@ -10,7 +10,7 @@ use poem_openapi::{
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{JsonResponse, Permission, responses::JSON};
+use super::{DisplayName, JsonResponse, Permission, responses::JSON};
 
 /// Permissions that members would gain or lose. Nothing was changed.
 #[derive(Object, Serialize)]
@@ -28,6 +28,8 @@ pub struct DryRun {
 struct MemberPermissionDiff {
     /// Id of the member.
     member_id: Uuid,
+    /// Name of the member, as shown to others.
+    display_name: DisplayName,
     /// Permissions that the member would gain.
     gains: Vec<Permission>,
     /// Permissions that the member would lose.
@@ -44,14 +46,15 @@ pub enum OrDryRun<R> {
 
 impl<R> OrDryRun<R> {
     /// The preview of a change with these effects.
-    pub fn tried(effects: Vec<PermissionDiff>) -> Self {
+    pub fn tried(effects: Vec<MemberEffect>) -> Self {
         let names = |set: insula_core::base::permissions::PermissionSet| {
             set.iter().map(|permission| Permission(permission.to_string())).collect()
         };
-        let effect = |effect: PermissionDiff| MemberPermissionDiff {
-            member_id: effect.member.0,
-            gains: names(effect.gains),
-            loses: names(effect.loses),
+        let effect = |MemberEffect { diff, display_name }| MemberPermissionDiff {
+            member_id: diff.member.0,
+            display_name: DisplayName(display_name),
+            gains: names(diff.gains),
+            loses: names(diff.loses),
         };
         Self::Tried(DryRun { effects: effects.into_iter().map(effect).collect(), invitations: None })
     }

@@ -58,6 +58,10 @@ texts! {
     TagName { length: 1..=text::TagName::MAX, pattern: text::NOT_BLANK_PATTERN, example: "urgent" }
     /// A colour, as `#rrggbb`.
     Color { length: 7..=7, pattern: text::Color::PATTERN, example: "#1f6feb" }
+    /// An organization, by id or slug.
+    OrganizationName { length: 1..=63, example: "acme" }
+    /// The version of a member, to compare and to send back. Its form can change.
+    MemberVersion { length: 3..=50, example: "3.1" }
     /// The stable key of a role, for programs.
     RoleKey { length: 1..=50, example: "owner" }
     /// A role, by key or id.

@@ -9,11 +9,15 @@ use poem::{
 };
 
 use crate::{
+    VERSION,
     browser::csp::Policy,
     request::id::{RequestId, X_REQUEST_ID},
 };
 
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+
+/// The version of the program, so that a page notices when it is older than the server.
+const X_INSULA_VERSION: HeaderName = HeaderName::from_static("x-insula-version");
 
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 
@@ -56,6 +60,7 @@ impl Headers {
             (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
             (header::REFERRER_POLICY, "no-referrer"),
             (RESOURCE_POLICY, "same-origin"),
+            (X_INSULA_VERSION, VERSION),
         ] {
             headers.insert(name, HeaderValue::from_static(value));
         }

@@ -37,6 +37,8 @@ const BY_ADDRESS: &[(&str, RateClass)] = &[
     ("previewInvitation", RateClass::EmailLinks),
     ("acceptInvitation", RateClass::EmailLinks),
     ("declineInvitation", RateClass::EmailLinks),
+    ("acceptMyInvitation", RateClass::EmailLinks),
+    ("declineMyInvitation", RateClass::EmailLinks),
 ];
 
 /// Operations counted by organization, in addition to the user.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 /// Name in the document, name of the header, description, example.
-const RESPONSE_HEADERS: [(&str, &str, &str, &str); 3] = [
+const RESPONSE_HEADERS: [(&str, &str, &str, &str); 4] = [
     (
         "RateLimit",
         "RateLimit",
@@ -23,6 +23,12 @@ const RESPONSE_HEADERS: [(&str, &str, &str, &str); 3] = [
         "X-Request-Id",
         "Id of this request in the logs: the one that you sent, or a new one.",
         "4f0c2b1d9a7e4c3f8b6a5d4e3c2b1a09",
+    ),
+    (
+        "Version",
+        "X-Insula-Version",
+        "Version of the program that answered. It changes when the installation is upgraded.",
+        "0.1.0",
     ),
 ];
 

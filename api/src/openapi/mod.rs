@@ -117,9 +117,12 @@ fn describe(
     operation["x-permission"] = take_permission(operation);
     let method_name = method.to_uppercase().parse().map_err(|_| format!("{id} has no method"))?;
     operation["x-limit"] = rate_limit::class(&id, &method_name, path).as_str().into();
-    if path.contains("/{org}")
-        && let Some(parameters) = operation["parameters"].as_array_mut()
-    {
+    let names_organization =
+        |parameter: &Value| parameter["in"] == "query" && parameter["name"] == "organization";
+    let parameters = operation["parameters"].as_array();
+    let accesses = path.contains("/{org}")
+        || parameters.is_some_and(|parameters| parameters.iter().any(names_organization));
+    if accesses && let Some(parameters) = operation["parameters"].as_array_mut() {
         parameters.push(platform_access());
     }
     if operation.get("security").is_none() {

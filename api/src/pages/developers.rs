@@ -42,5 +42,5 @@ pub(super) fn page(state: Data<&Arc<AppState>>) -> Response {
          the application that your organization uses.</p>\n\
          <h2>For developers</h2>\n<ul>\n{links}</ul>\n<p class=\"hint\">Version {VERSION}</p>\n"
     );
-    page_without_scripts("Welcome", "", &parts)
+    page_without_scripts(&state, "Welcome", "", &parts)
 }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use poem::{Endpoint, Request, Response, Route, endpoint::make_sync, get};
 use sha2::{Digest, Sha256};
 
-use crate::{browser::csp::Policy, pages::docs::versioned};
+use crate::{browser::csp::Policy, pages::docs::versioned, state::AppState};
 
 const HTML: &str = include_str!("links.html");
 const ACCEPT: &str = include_str!("accept.html");
@@ -22,17 +22,18 @@ const STYLE: &str = include_str!("links.css");
 const HTML_TYPE: &str = "text/html; charset=utf-8";
 
 /// Adds the pages with their scripts and styles to `outside`. Tokens are in the fragment of the URL, which the server
-/// does not receive. `console`: whether the web console is served. Without it, `/` is the page for developers.
-pub fn add_routes(outside: Route, console: bool) -> Route {
+/// does not receive. `product`: its name, for display. `console`: whether the web console is served. Without it, `/` is the page for developers.
+pub fn add_routes(outside: Route, product: &str, console: bool) -> Route {
+    let html = |page: &str| Bytes::from(page.replace("{product}", &escaped(product)));
     let outside = match console {
         true => console::add_routes(outside),
         false => outside.at("/", get(developers::page)),
     };
     problems::add_routes(outside)
         .at(developers::PATH, get(developers::page))
-        .at("/verify", get(file(HTML, HTML_TYPE)))
-        .at("/reset", get(file(HTML, HTML_TYPE)))
-        .at("/accept", get(file(ACCEPT, HTML_TYPE)))
+        .at("/verify", get(file(html(HTML), HTML_TYPE)))
+        .at("/reset", get(file(html(HTML), HTML_TYPE)))
+        .at("/accept", get(file(html(ACCEPT), HTML_TYPE)))
         .at("/links/page.js", get(file(SHARED, "text/javascript; charset=utf-8")))
         .at("/links/accept.js", get(file(ACCEPT_SCRIPT, "text/javascript; charset=utf-8")))
         .at("/links/links.js", get(file(SCRIPT, "text/javascript; charset=utf-8")))
@@ -40,32 +41,39 @@ pub fn add_routes(outside: Route, console: bool) -> Route {
 }
 
 /// A page without scripts. `parts`: the content as HTML. `up`: the relative path to the home page.
-fn page_without_scripts(title: &str, up: &str, parts: &str) -> Response {
+fn page_without_scripts(state: &AppState, title: &str, up: &str, parts: &str) -> Response {
     let page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title} · Insula</title>\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title} · {product}</title>\n\
          <link rel=\"icon\" href=\"data:,\">\n<link rel=\"stylesheet\" href=\"{up}links/links.css\">\n</head>\n<body>\n\
-         <main class=\"wide\">\n<p class=\"name\"><a href=\"{up}./\">Insula</a></p>\n<h1>{title}</h1>\n{parts}\
+         <main class=\"wide\">\n<p class=\"name\"><a href=\"{up}./\">{product}</a></p>\n<h1>{title}</h1>\n{parts}\
          </main>\n</body>\n</html>\n",
-        title = inline_markup(title)
+        title = inline_markup(title),
+        product = escaped(&state.product_name),
     );
     Response::builder().content_type(HTML_TYPE).extension(Policy::Page).body(page)
 }
 
+/// Text as HTML.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
 /// Text as HTML; text between backticks becomes code.
 fn inline_markup(text: &str) -> String {
-    let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
-    let parts = escaped.split('`').enumerate();
+    let text = escaped(text);
+    let parts = text.split('`').enumerate();
     parts
         .map(|(place, part)| if place % 2 == 1 { format!("<code>{part}</code>") } else { part.to_owned() })
         .collect()
 }
 
-fn file(text: &'static str, media_type: &'static str) -> impl Endpoint<Output = Response> {
-    let hash: [u8; 32] = Sha256::digest(text).into();
+fn file(text: impl Into<Bytes>, media_type: &'static str) -> impl Endpoint<Output = Response> {
+    let text = text.into();
+    let hash: [u8; 32] = Sha256::digest(&text).into();
     make_sync(move |request: Request| {
-        let mut response = versioned(&request, Bytes::from_static(text.as_bytes()), media_type, &hash);
+        let mut response = versioned(&request, text.clone(), media_type, &hash);
         response.set_data(Policy::Page);
         response
     })

@@ -4,6 +4,9 @@
 const page = (() => {
   const at = (id) => document.getElementById(id);
 
+  // The server writes the name of the product into the page.
+  const product = document.title;
+
   // Remove the token from the address bar and the history.
   const fragment = new URLSearchParams(location.hash.slice(1));
   history.replaceState(null, "", location.pathname);
@@ -13,7 +16,7 @@ const page = (() => {
 
   /** Shows a heading, a sentence, and at most one form. */
   function show(title, text, form) {
-    document.title = `${title} · Insula`;
+    document.title = `${title} · ${product}`;
     at("title").textContent = title;
     at("text").textContent = text;
     at("fault").textContent = "";

@@ -1,11 +1,16 @@
 //! `/problems` and `/problems/{code}`: the meaning of every error code, and advice. The `type` of a problem links here
 //! (RFC 9457 §3.1.1).
 
+use std::sync::Arc;
+
 use insula_core::base::error::ErrorCode;
-use poem::{Request, Response, Route, error::NotFoundError, get, handler};
+use poem::{Request, Response, Route, error::NotFoundError, get, handler, web::Data};
 
 use super::{inline_markup, page_without_scripts};
-use crate::problem::{PAGES, page_of, status};
+use crate::{
+    problem::{PAGES, page_of, status},
+    state::AppState,
+};
 
 /// Adds the pages to `outside`.
 pub(super) fn add_routes(outside: Route) -> Route {
@@ -13,7 +18,8 @@ pub(super) fn add_routes(outside: Route) -> Route {
 }
 
 #[handler]
-fn all() -> Response {
+#[expect(clippy::needless_pass_by_value, reason = "poem hands extractors over")]
+fn all(state: Data<&Arc<AppState>>) -> Response {
     let mut parts = String::from(
         "<p>The API answers every error with problem details (RFC 9457). The member <code>error</code> is one of these codes:</p>\n<ul>\n",
     );
@@ -27,11 +33,12 @@ fn all() -> Response {
         );
     }
     parts += "</ul>\n";
-    page_without_scripts("Problems", "", &parts)
+    page_without_scripts(&state, "Problems", "", &parts)
 }
 
 #[handler]
-fn one(request: &Request) -> poem::Result<Response> {
+#[expect(clippy::needless_pass_by_value, reason = "poem hands extractors over")]
+fn one(request: &Request, state: Data<&Arc<AppState>>) -> poem::Result<Response> {
     let wanted = request.uri().path();
     let code = ErrorCode::ALL.iter().find(|code| page_of(**code) == wanted).ok_or(NotFoundError)?;
     let parts = format!(
@@ -42,5 +49,5 @@ fn one(request: &Request) -> poem::Result<Response> {
         inline_markup(code.sentence()),
         inline_markup(code.advice()),
     );
-    Ok(page_without_scripts(code.title(), "../", &parts))
+    Ok(page_without_scripts(&state, code.title(), "../", &parts))
 }

@@ -35,6 +35,7 @@ route_groups! {
         auth::auth_config.AuthConfigApi,
         auth::email_links.EmailLinksApi,
         account::me.MeApi,
+        account::context.ContextApi,
         account::profile.ProfileApi,
         account::my_organizations.MyOrganizationsApi,
         audit::activity.ActivityApi;
@@ -46,6 +47,7 @@ route_groups! {
         members.MembersApi,
         invitations.InvitationsApi,
         invitations::responses.InvitationResponsesApi,
+        invitations::received.ReceivedInvitationsApi,
         roles.RolesApi,
         roles::permissions.PermissionsApi,
         audit::log.AuditLogApi,

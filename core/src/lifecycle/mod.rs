@@ -7,3 +7,4 @@ pub mod organization_lifecycle;
 pub mod email_links;
 pub mod email_content;
 pub mod maintenance;
+pub mod user_context;

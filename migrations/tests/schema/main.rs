@@ -37,6 +37,7 @@ on_both!(
     a_failed_migration_is_rolled_back,
     fresh_recreates_all_tables_without_rows,
     a_newer_schema_counts_as_up_to_date_but_is_not_reverted,
+    users_of_earlier_versions_are_found_by_name,
 );
 
 async fn names(url: &str) -> Vec<String> {
@@ -69,6 +70,33 @@ async fn down_reverts_the_number_of_steps(database: &TestDatabase) {
     assert!(pending(&url).await.unwrap());
     assert_eq!(&up(&url, None).await.unwrap(), std::slice::from_ref(last));
     assert!(!pending(&url).await.unwrap());
+}
+
+async fn users_of_earlier_versions_are_found_by_name(database: &TestDatabase) {
+    let url = database.url();
+    let names = up(&url, None).await.unwrap();
+    let at = names.iter().position(|name| name == "m0029_user_search").unwrap();
+    down(&url, u32::try_from(names.len() - at).unwrap()).await.unwrap();
+    let (is_true, is_false) = database.booleans();
+    let insert = |number: usize, names: &str| {
+        let (id, email) = (database.id(number), format!("user{number}@example.com"));
+        format!(
+            "INSERT INTO users (id, email, email_canonical, username, username_canonical, first_name, last_name,
+               is_active, is_superuser, locale, timezone, week_start, version, created_at, updated_at)
+             VALUES ({id}, '{email}', '{email}', {names}, {is_true}, {is_false}, 'en', 'UTC', 'monday', 1,
+               '2026-01-01 00:00:00+00:00', '2026-01-01 00:00:00+00:00')"
+        )
+    };
+    database.execute(&insert(1, "'LeÏla', 'leïla', 'Leïla', 'ÅNGSTRÖM'")).await.unwrap();
+    // More than are read at a time.
+    for number in 2..=501 {
+        database.execute(&insert(number, "NULL, NULL, NULL, NULL")).await.unwrap();
+    }
+    up(&url, None).await.unwrap();
+    let keys = database.lines("SELECT coalesce(search_key, '-') FROM users ORDER BY id").await;
+    assert_eq!(keys.len(), 501);
+    assert_eq!((&*keys[0], &*keys[1]), ("user1@example.com\nleila\nleila angstrom", "user2@example.com\n\n"));
+    assert!(!keys.contains(&"-".to_owned()));
 }
 
 async fn five_concurrent_runs_apply_each_migration_once(database: &TestDatabase) {

@@ -82,6 +82,22 @@ impl TestDatabase {
         }
     }
 
+    /// The words for true and false.
+    pub(crate) const fn booleans(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Sqlite { .. } => ("1", "0"),
+            Self::Postgres { .. } => ("true", "false"),
+        }
+    }
+
+    /// An id in SQL.
+    pub(crate) fn id(&self, number: usize) -> String {
+        match self {
+            Self::Sqlite { .. } => format!("X'{number:032x}'"),
+            Self::Postgres { .. } => format!("'{number:032x}'::uuid"),
+        }
+    }
+
     /// Runs statements as the superuser of the PostgreSQL cluster.
     pub(crate) async fn as_superuser(&self, sql: &str) {
         let mut connection = self.options().username("postgres").connect().await.unwrap();

@@ -1,5 +1,6 @@
 //! What users change of their own account, and how an account is deleted.
 
+mod context;
 mod deletion;
 mod email_change;
 mod password_change;

@@ -81,3 +81,37 @@ async fn what_a_page_names_is_served_and_nothing_stands_in_line() {
         }
     }
 }
+
+/// The name of the product is a setting, and is never HTML.
+#[tokio::test]
+async fn the_name_of_the_product_stands_on_every_page() {
+    let own = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(own.path().join("de-CH")).unwrap();
+    let server = Server::builder()
+        .env("INSULA_PRODUCT_NAME", "Müller & <Sons>")
+        .env("INSULA_MAIL_TEMPLATES", own.path().to_str().unwrap());
+    let server = server.start().await;
+    let anybody = server.client();
+    for path in ["/verify", "/reset", "/accept", "/developers", "/problems", "/problems/not-found"] {
+        let page = anybody.get(path).await;
+        assert!(page.text().contains("Müller &amp; &lt;Sons&gt;"), "{path}");
+        assert!(!page.text().contains("Insula") && !page.text().contains("{product}"), "{path}");
+    }
+    assert!(!anybody.get("/links/page.js").await.text().contains("Insula"));
+    let config = anybody.get("/api/v1/auth/config").await;
+    assert_eq!(config.header("x-insula-version"), Some(env!("CARGO_PKG_VERSION")));
+    let config = config.expect(200);
+    assert_eq!(
+        (&config["product_name"], &config["locales"]),
+        (&"Müller & <Sons>".into(), &serde_json::json!(["de-CH", "en"]))
+    );
+    server.client().register("ada@example.com").await;
+    let mut mails = Vec::new();
+    insula_tests::eventually("the e-mail", async || {
+        mails = server.captured_emails("ada@example.com").await;
+        !mails.is_empty()
+    })
+    .await;
+    assert!(mails[0]["text"].as_str().unwrap().contains("Müller & <Sons>"), "{}", mails[0]);
+    assert!(mails[0]["html"].as_str().unwrap().contains("Müller &amp; &lt;Sons&gt;"), "{}", mails[0]);
+}

@@ -96,7 +96,7 @@ async fn it_describes_the_headers_of_the_limits() {
         let responses = &document["paths"][&operation.path][&method]["responses"];
         for (status, response) in responses.as_object().unwrap() {
             let headers = follow(response)["headers"].clone();
-            for name in ["RateLimit", "RateLimit-Policy", "X-Request-Id"] {
+            for name in ["RateLimit", "RateLimit-Policy", "X-Request-Id", "X-Insula-Version"] {
                 assert_eq!(follow(&headers[name])["schema"]["type"], "string", "{} {status}", operation.id);
                 assert!(answer.header(name).is_some(), "{name} is sent");
             }

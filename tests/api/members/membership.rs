@@ -80,6 +80,19 @@ async fn members_are_listed_by_pages_and_filters() {
     assert_eq!(ids("role=nonsense").await, Vec::<Value>::new());
     assert_eq!(ids(&format!("role={}", ada["roles"][0]["id"].as_str().unwrap())).await, [team.email("ada")]);
     assert_eq!(ids("q=MIA").await, [team.email("mia")]);
+    // Names are found without regard to case and accents.
+    let name = json!({ "first_name": "Leïla", "last_name": "Ångström" });
+    team.mia.patch("/api/v1/users/me", name).await.expect(200);
+    for term in ["leila", "LEÏ", "%C3%A5ngstrom", "a+ang", "Lei%CC%88la"] {
+        assert_eq!(ids(&format!("q={term}")).await, [team.email("mia")], "{term}");
+    }
+    assert_eq!(ids("q=lovelace").await, [team.email("ada")]);
+    // The e-mail address is still found, and what she is no longer called is not.
+    assert_eq!(ids("q=MIA").await, [team.email("mia")]);
+    let name = json!({ "first_name": null, "last_name": "Byron" });
+    team.mia.patch("/api/v1/users/me", name).await.expect(200);
+    assert_eq!((ids("q=leila").await, ids("q=byron").await), (vec![], vec![json!(team.email("mia"))]));
+    victor.get(&format!("{MEMBERS}?q={}", "a".repeat(101))).await.problem(422, "VALIDATION_FAILED");
     // Neither of these is a wild card.
     assert_eq!((ids("q=%25").await, ids("q=m_a").await), (vec![], vec![]));
     assert_eq!(ids("status=suspended").await, Vec::<Value>::new());
@@ -96,6 +109,8 @@ async fn a_member_has_the_versions_of_the_membership_and_the_user() {
     seen.expect(200);
     let tag = seen.header("etag").unwrap().to_owned();
     adam.get(&path).header("if-none-match", &tag).await.expect(304);
+    // The list has it too, so that no request for each member is needed before a change.
+    assert_eq!(format!("\"{}\"", member(&adam, "mia").await["version"].as_str().unwrap()), tag);
     mia.patch("/api/v1/users/me", json!({ "first_name": "Maria" })).await.expect(200);
     let seen = adam.get(&path).header("if-none-match", &tag).await;
     assert!(seen.expect(200)["user"]["display_name"].as_str().unwrap().starts_with("Maria"));
@@ -190,6 +205,7 @@ async fn a_dry_run_shows_the_effect_without_the_change() {
     let effect = &preview["effects"][0];
     assert_eq!((&effect["member_id"], &effect["gains"]), (&before["id"], &json!([])));
     assert!(effect["loses"].as_array().unwrap().contains(&json!("tasks:create")), "{preview}");
+    assert_eq!(effect["display_name"], before["user"]["display_name"]);
     let preview =
         adam.patch(&format!("{path}?dry_run=true"), json!({ "status": "suspended" })).await.expect(200);
     assert_eq!(preview["effects"][0]["loses"].as_array().unwrap().len(), 14);
@@ -256,5 +272,9 @@ async fn changes_of_owners_need_a_recent_login() {
     let adams = path(&ada, "adam").await;
     team.database().await.backdate_logins(&team.own_users()).await;
     ada.patch(&adams, json!({ "roles": ["owner"] })).await.problem(403, "REAUTH_REQUIRED");
+    // A preview changes nothing, so it needs none.
+    let preview =
+        ada.patch(&format!("{adams}?dry_run=true"), json!({ "roles": ["owner"] })).await.expect(200);
+    assert!(preview["effects"][0]["gains"].as_array().unwrap().contains(&json!("organization:delete")));
     ada.patch(&adams, json!({ "roles": ["member"] })).await.expect(200);
 }

@@ -57,6 +57,48 @@ async fn a_role_is_created_granted_and_updated_with_immediate_effect() {
 }
 
 #[tokio::test]
+async fn a_list_of_roles_has_the_number_of_their_members() {
+    let team = Team::start().await;
+    let ada = team.owner.clone();
+    let path = role(&ada, "Lead", &["projects:read"]).await;
+    let counts = async || -> Vec<(String, u64)> {
+        let listed = ada.get(ROLES).await.expect(200);
+        let count = |role: &Value| {
+            (role["key"].as_str().unwrap().to_owned(), role["members_count"].as_u64().unwrap())
+        };
+        listed["data"].as_array().unwrap().iter().map(count).collect()
+    };
+    let expected = |numbers: [u64; 5]| -> Vec<_> {
+        ["owner", "admin", "member", "viewer", "lead"].map(str::to_owned).into_iter().zip(numbers).collect()
+    };
+    assert_eq!(counts().await, expected([1, 1, 1, 1, 0]));
+    let mia = membership::path(&ada, "mia").await;
+    ada.patch(&mia, json!({ "roles": ["member", "lead"], "status": "suspended" })).await.expect(200);
+    assert_eq!(counts().await, expected([1, 1, 1, 1, 1]));
+    ada.delete(&mia).await.expect(204);
+    assert_eq!(counts().await, expected([1, 1, 0, 1, 0]));
+    // It does not change the version.
+    assert!(ada.get(&path).await.expect(200).get("members_count").is_none());
+}
+
+/// The role that is deleted in a preview can be replaced by that of owners.
+#[tokio::test]
+async fn a_preview_of_roles_needs_no_recent_login() {
+    let team = Team::start().await;
+    let ada = team.owner.clone();
+    let path = role(&ada, "Lead", &["projects:read"]).await;
+    let mia = membership::path(&ada, "mia").await;
+    ada.patch(&mia, json!({ "roles": ["lead"] })).await.expect(200);
+    team.database().await.backdate_logins(&team.own_users()).await;
+    let delete = format!("{path}?reassign_to=owner");
+    ada.delete(&delete).header("if-match", "*").await.problem(403, "REAUTH_REQUIRED");
+    let preview = ada.delete(&format!("{delete}&dry_run=true")).header("if-match", "*").await.expect(200);
+    assert!(preview["effects"][0]["gains"].as_array().unwrap().contains(&json!("organization:delete")));
+    assert_eq!(preview["effects"][0]["display_name"], "mia");
+    ada.get(&path).await.expect(200);
+}
+
+#[tokio::test]
 async fn an_update_of_a_role_needs_if_match() {
     let team = Team::start().await;
     let ada = team.owner.clone();

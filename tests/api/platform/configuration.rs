@@ -173,3 +173,16 @@ fn what_kubernetes_sets_for_services_is_passed_over() {
         assert!(message.starts_with(&format!("insula: {name}: unknown")), "{message}");
     }
 }
+
+#[test]
+fn a_product_name_is_short_and_on_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let check = |name: &str| run_in(folder.path(), &["config", "check"], &[("INSULA_PRODUCT_NAME", name)]);
+    for name in ["A", "Müller & Söhne", &"é".repeat(50)] {
+        assert!(check(name).status.success(), "{name}");
+    }
+    for name in [" Acme", "Acme\nLtd", "Acme\u{7}", &"é".repeat(51)] {
+        let told = complaint(&check(name), 78);
+        assert!(told.contains("INSULA_PRODUCT_NAME") && told.contains("1 to 50 characters"), "{told}");
+    }
+}

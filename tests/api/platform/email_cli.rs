@@ -26,6 +26,7 @@ fn a_test_email_goes_to_the_folder_and_each_step_is_printed() {
         ("INSULA_MAIL_FOLDER", folder.to_str().unwrap()),
         ("INSULA_PUBLIC_URL", "https://insula.example"),
         ("INSULA_MAIL_FROM", "Acme <hello@acme.example>"),
+        ("INSULA_PRODUCT_NAME", "Acme"),
     ];
     let output = insula(&["email", "test", "ada@example.com"], &envs);
     assert!(output.status.success(), "{output:?}");

@@ -1409,8 +1409,8 @@ export interface paths {
          * Update a member
          * @description Suspends or reactivates a member, or replaces their roles. Suspending stops a running timer. Only an
          *     owner can make, change or suspend an owner; this requires a login or re-authentication within the last
-         *     10 minutes (by default). You cannot grant permissions that you do not have (`ESCALATION`), and the
-         *     last owner cannot be suspended or lose the role (`LAST_OWNER`).
+         *     10 minutes (by default), except for a dry run. You cannot grant permissions that you do not have
+         *     (`ESCALATION`), and the last owner cannot be suspended or lose the role (`LAST_OWNER`).
          */
         patch: operations["updateMember"];
         trace?: never;
@@ -2186,6 +2186,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/users/me/context": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get your context
+         * @description Returns what a client needs to start, in one response: your account, session, organizations,
+         *     invitations and transfers. With `organization`, it also returns your permissions there, the settings,
+         *     the period lock and your timer. A former slug works too. This also works for superusers who are not
+         *     members and send `X-Platform-Access`.
+         */
+        get: operations["getMyContext"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/users/me/email": {
         parameters: {
             query?: never;
@@ -2218,12 +2241,53 @@ export interface paths {
         };
         /**
          * List your invitations
-         * @description Returns the pending invitations for your e-mail address, oldest first. Use the link in the e-mail to
-         *     accept or decline one.
+         * @description Returns the pending invitations for your verified e-mail address, oldest first.
          */
         get: operations["listMyInvitations"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/me/invitations/{invitation}/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Accept one of your invitations
+         * @description You join the organization without the token of the e-mailed link. Your verified e-mail address must be
+         *     the invited one. Otherwise, the invitation is not found.
+         */
+        post: operations["acceptMyInvitation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/me/invitations/{invitation}/decline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Decline one of your invitations
+         * @description Declines the invitation without the token of the e-mailed link. Your verified e-mail address must be the
+         *     invited one. Otherwise, the invitation is not found. The link no longer works after that.
+         */
+        post: operations["declineMyInvitation"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2703,11 +2767,15 @@ export interface components {
          * @description Authentication settings of this installation.
          */
         AuthConfig: {
+            /** @description Environment of the installation. */
+            environment: components["schemas"]["Environment"];
             /**
              * @description Whether the API hides which e-mail addresses have an account. If so, registration is
              *     always answered with 202.
              */
             hide_existing_accounts: boolean;
+            /** @description Languages in which e-mails are written, as BCP 47 language tags. */
+            locales: string[];
             /**
              * @description Whether the installation sends e-mail. If so, new users must verify their e-mail address before they
              *     can do anything else.
@@ -2717,6 +2785,20 @@ export interface components {
             password_max_length: number;
             /** @description Minimum length of a password, in characters. */
             password_min_length: number;
+            /**
+             * @description Name of the product, for display.
+             * @example Analytical Engine
+             */
+            product_name: string;
+            /** @description Whether everybody can register. If not, an invitation or a superuser is needed. */
+            registration: boolean;
+            /** @description Seconds after a login or re-authentication in which sensitive operations are allowed. */
+            step_up_ttl: number;
+            /**
+             * @description Version of the program. It is also in the header `X-Insula-Version` of every response.
+             * @example 0.1.0
+             */
+            version: string;
         };
         /**
          * @description Why an audit log is invalid: `altered` (an event was changed), `personal_altered` (the IP address, user
@@ -2942,6 +3024,11 @@ export interface components {
              */
             token: string;
         };
+        /**
+         * @description Environment of an installation.
+         * @enum {string}
+         */
+        Environment: "development" | "production";
         /**
          * EventActor
          * @description The actor of an audit event.
@@ -3468,12 +3555,22 @@ export interface components {
             status: components["schemas"]["MemberStatus"];
             /** @description The user who is the member. */
             user: components["schemas"]["UserSummary"];
+            /**
+             * @description The version of the member and their user, which changes with either. In quotes, it is the `ETag`.
+             * @example 3.1
+             */
+            version: string;
         };
         /**
          * MemberPermissionDiff
          * @description How a change would affect the permissions of one member.
          */
         MemberPermissionDiff: {
+            /**
+             * @description Name of the member, as shown to others.
+             * @example Ada Lovelace
+             */
+            display_name: string;
             /** @description Permissions that the member would gain. */
             gains: string[];
             /** @description Permissions that the member would lose. */
@@ -3621,6 +3718,29 @@ export interface components {
              * @description Version number, increased by every change. It is also the `ETag`.
              */
             version: number;
+        };
+        /**
+         * OrganizationContext
+         * @description An organization, and what you can see and do in it.
+         */
+        OrganizationContext: {
+            /**
+             * Format: uuid
+             * @description Your member id. `null` for superusers with `X-Platform-Access`.
+             */
+            member_id?: string | null;
+            /** @description The organization, with its current slug. */
+            organization: components["schemas"]["Organization"];
+            /** @description The period lock. `null` without `time_entries:read`. */
+            period_lock?: components["schemas"]["PeriodLock"] | null;
+            /** @description Your permissions. */
+            permissions: string[];
+            /** @description Your roles. Empty for superusers with `X-Platform-Access`. */
+            roles: components["schemas"]["RoleSummary"][];
+            /** @description The settings. `null` without `organization:read`. */
+            settings?: components["schemas"]["OrganizationSettings"] | null;
+            /** @description Your running time entry. `null` if no timer is running, or without `time_entries:read`. */
+            timer?: components["schemas"]["TimeEntry"] | null;
         };
         /**
          * OrganizationCreate
@@ -4409,6 +4529,8 @@ export interface components {
              * @example owner
              */
             key: string;
+            /** @description Number of members with the role, also suspended ones. Only in lists, because it is not part of the version. */
+            members_count?: number;
             /**
              * @description Name of the role, for display.
              * @example Project lead
@@ -5395,6 +5517,32 @@ export interface components {
             ids: string[];
         };
         /**
+         * UserContext
+         * @description The signed-in user, and what belongs to them.
+         */
+        UserContext: {
+            /**
+             * @description The CSRF token of the session. `null` if the access token was not sent in a cookie.
+             * @example 6m0Jc1k0N3xqz2gVb9h8Yw
+             */
+            csrf_token?: string | null;
+            /**
+             * @description Pending invitations for your verified e-mail address, oldest first. If there are 100, there can be
+             *     more: see `listMyInvitations`.
+             */
+            invitations: components["schemas"]["MyInvitation"][];
+            /** @description The organization that was asked for. `null` if none was. */
+            organization?: components["schemas"]["OrganizationContext"] | null;
+            /** @description Your memberships, oldest first. If there are 100, there can be more: see `listMyOrganizations`. */
+            organizations: components["schemas"]["Membership"][];
+            /** @description The session of this request. */
+            session: components["schemas"]["Session"];
+            /** @description Pending transfers of organizations that you can accept. */
+            transfers: components["schemas"]["Transfer"][];
+            /** @description Your account. */
+            user: components["schemas"]["User"];
+        };
+        /**
          * UserOutcome
          * @description The result for one user.
          */
@@ -5562,6 +5710,7 @@ export interface components {
             headers: {
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                "X-Insula-Version": components["headers"]["Version"];
                 "X-Request-Id": components["headers"]["RequestId"];
                 [name: string]: unknown;
             };
@@ -5598,6 +5747,7 @@ export interface components {
             headers: {
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                "X-Insula-Version": components["headers"]["Version"];
                 "X-Request-Id": components["headers"]["RequestId"];
                 [name: string]: unknown;
             };
@@ -5640,6 +5790,7 @@ export interface components {
             headers: {
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                "X-Insula-Version": components["headers"]["Version"];
                 "X-Request-Id": components["headers"]["RequestId"];
                 [name: string]: unknown;
             };
@@ -5666,6 +5817,7 @@ export interface components {
             headers: {
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                "X-Insula-Version": components["headers"]["Version"];
                 "X-Request-Id": components["headers"]["RequestId"];
                 [name: string]: unknown;
             };
@@ -5698,6 +5850,7 @@ export interface components {
             headers: {
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                "X-Insula-Version": components["headers"]["Version"];
                 "X-Request-Id": components["headers"]["RequestId"];
                 [name: string]: unknown;
             };
@@ -5730,6 +5883,7 @@ export interface components {
             headers: {
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                "X-Insula-Version": components["headers"]["Version"];
                 "X-Request-Id": components["headers"]["RequestId"];
                 [name: string]: unknown;
             };
@@ -5757,6 +5911,7 @@ export interface components {
                 Location: string;
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                "X-Insula-Version": components["headers"]["Version"];
                 "X-Request-Id": components["headers"]["RequestId"];
                 [name: string]: unknown;
             };
@@ -5767,6 +5922,7 @@ export interface components {
             headers: {
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                "X-Insula-Version": components["headers"]["Version"];
                 "X-Request-Id": components["headers"]["RequestId"];
                 [name: string]: unknown;
             };
@@ -5793,6 +5949,7 @@ export interface components {
             headers: {
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                "X-Insula-Version": components["headers"]["Version"];
                 "X-Request-Id": components["headers"]["RequestId"];
                 [name: string]: unknown;
             };
@@ -5819,6 +5976,7 @@ export interface components {
             headers: {
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                "X-Insula-Version": components["headers"]["Version"];
                 "X-Request-Id": components["headers"]["RequestId"];
                 [name: string]: unknown;
             };
@@ -5845,6 +6003,7 @@ export interface components {
             headers: {
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                "X-Insula-Version": components["headers"]["Version"];
                 "X-Request-Id": components["headers"]["RequestId"];
                 [name: string]: unknown;
             };
@@ -5871,6 +6030,7 @@ export interface components {
             headers: {
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                "X-Insula-Version": components["headers"]["Version"];
                 "X-Request-Id": components["headers"]["RequestId"];
                 [name: string]: unknown;
             };
@@ -5898,6 +6058,7 @@ export interface components {
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 "Retry-After": number;
+                "X-Insula-Version": components["headers"]["Version"];
                 "X-Request-Id": components["headers"]["RequestId"];
                 [name: string]: unknown;
             };
@@ -5929,6 +6090,7 @@ export interface components {
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 "WWW-Authenticate": string;
+                "X-Insula-Version": components["headers"]["Version"];
                 "X-Request-Id": components["headers"]["RequestId"];
                 [name: string]: unknown;
             };
@@ -5959,6 +6121,7 @@ export interface components {
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 "Retry-After": number;
+                "X-Insula-Version": components["headers"]["Version"];
                 "X-Request-Id": components["headers"]["RequestId"];
                 [name: string]: unknown;
             };
@@ -5986,6 +6149,7 @@ export interface components {
             headers: {
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                "X-Insula-Version": components["headers"]["Version"];
                 "X-Request-Id": components["headers"]["RequestId"];
                 [name: string]: unknown;
             };
@@ -6017,6 +6181,8 @@ export interface components {
         RateLimitPolicy: string;
         /** @description Id of this request in the logs: the one that you sent, or a new one. */
         RequestId: string;
+        /** @description Version of the program that answered. It changes when the installation is upgraded. */
+        Version: string;
     };
     pathItems: never;
 }
@@ -6056,6 +6222,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6111,6 +6278,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6181,6 +6349,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6233,6 +6402,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6303,6 +6473,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6363,6 +6534,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6419,6 +6591,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6452,6 +6625,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6509,6 +6683,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6576,6 +6751,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6644,6 +6820,7 @@ export interface operations {
                     Location: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6699,6 +6876,7 @@ export interface operations {
                     ETag: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6726,6 +6904,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6760,6 +6939,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6825,6 +7005,7 @@ export interface operations {
                     ETag: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6881,6 +7062,7 @@ export interface operations {
                     ETag: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6934,6 +7116,7 @@ export interface operations {
                     ETag: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6987,6 +7170,7 @@ export interface operations {
                     ETag: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7036,6 +7220,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7086,6 +7271,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7133,6 +7319,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7170,7 +7357,10 @@ export interface operations {
                 limit?: number;
                 cursor?: string;
                 sort?: components["schemas"]["UserSort"];
-                /** @description Only users whose e-mail address or username contains this text, regardless of case. */
+                /**
+                 * @description Only users whose e-mail address, username, first or last name contains this text, regardless of case and
+                 *     accents.
+                 */
                 q?: string;
                 /** @description Only users who can log in (`true`), or only deactivated users (`false`). */
                 is_active?: boolean;
@@ -7192,6 +7382,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7271,6 +7462,7 @@ export interface operations {
                     Location: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7340,6 +7532,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7391,6 +7584,7 @@ export interface operations {
                     ETag: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7426,6 +7620,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7458,6 +7653,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7524,6 +7720,7 @@ export interface operations {
                     ETag: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7587,6 +7784,7 @@ export interface operations {
                     ETag: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7647,6 +7845,7 @@ export interface operations {
                     ETag: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7707,6 +7906,7 @@ export interface operations {
                     ETag: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7765,6 +7965,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7814,6 +8015,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7844,16 +8046,25 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
+                     *       "environment": "development",
                      *       "hide_existing_accounts": true,
+                     *       "locales": [
+                     *         "en-GB"
+                     *       ],
                      *       "mail": true,
                      *       "password_max_length": 1,
-                     *       "password_min_length": 1
+                     *       "password_min_length": 1,
+                     *       "product_name": "Analytical Engine",
+                     *       "registration": true,
+                     *       "step_up_ttl": 1,
+                     *       "version": "0.1.0"
                      *     }
                      */
                     "application/json": components["schemas"]["AuthConfig"];
@@ -7881,6 +8092,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7926,6 +8138,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7972,6 +8185,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8023,6 +8237,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8076,6 +8291,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8138,6 +8354,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8167,6 +8384,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8205,6 +8423,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8252,6 +8471,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8300,6 +8520,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8340,6 +8561,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8419,6 +8641,7 @@ export interface operations {
                     Location: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8452,6 +8675,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8502,6 +8726,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8572,6 +8797,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8619,6 +8845,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8693,6 +8920,7 @@ export interface operations {
                     Location: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8749,6 +8977,7 @@ export interface operations {
                     ETag: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8774,6 +9003,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8813,6 +9043,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8882,6 +9113,7 @@ export interface operations {
                     ETag: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8958,6 +9190,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9022,6 +9255,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9080,6 +9314,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9133,6 +9368,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9206,6 +9442,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9274,6 +9511,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9342,6 +9580,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     /** @description Number of rows when the download started. Absent if they were not counted. */
                     "X-Total-Count"?: number;
@@ -9388,6 +9627,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     /** @description Number of rows when the download started. Absent if they were not counted. */
                     "X-Total-Count"?: number;
@@ -9441,6 +9681,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     /** @description Number of rows when the download started. Absent if they were not counted. */
                     "X-Total-Count"?: number;
@@ -9489,6 +9730,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     /** @description Number of rows when the download started. Absent if they were not counted. */
                     "X-Total-Count"?: number;
@@ -9549,6 +9791,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     /** @description Number of rows when the download started. Absent if they were not counted. */
                     "X-Total-Count"?: number;
@@ -9604,6 +9847,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     /** @description Number of rows when the download started. Absent if they were not counted. */
                     "X-Total-Count"?: number;
@@ -9653,6 +9897,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9718,6 +9963,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9803,6 +10049,7 @@ export interface operations {
                     Location: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9886,6 +10133,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9980,6 +10228,7 @@ export interface operations {
                     ETag: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10016,6 +10265,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10055,6 +10305,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10097,6 +10348,7 @@ export interface operations {
                     ETag: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10161,6 +10413,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10199,6 +10452,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10254,7 +10508,10 @@ export interface operations {
                 role?: string;
                 /** @description Only members with this status. */
                 status?: components["schemas"]["MemberStatus"];
-                /** @description Only members whose e-mail address or username contains this text, without regard to case. */
+                /**
+                 * @description Only members whose e-mail address, username, first or last name contains this text, without regard to
+                 *     case and accents.
+                 */
                 q?: string;
             };
             header?: {
@@ -10273,6 +10530,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10296,7 +10554,8 @@ export interface operations {
                      *             "display_name": "Ada Lovelace",
                      *             "email": "ada@example.com",
                      *             "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091"
-                     *           }
+                     *           },
+                     *           "version": "3.1"
                      *         }
                      *       ],
                      *       "has_more": true
@@ -10343,6 +10602,7 @@ export interface operations {
                     ETag: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10364,7 +10624,8 @@ export interface operations {
                      *         "display_name": "Ada Lovelace",
                      *         "email": "ada@example.com",
                      *         "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091"
-                     *       }
+                     *       },
+                     *       "version": "3.1"
                      *     }
                      */
                     "application/json": components["schemas"]["Member"];
@@ -10375,6 +10636,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10416,6 +10678,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10485,6 +10748,7 @@ export interface operations {
                     ETag?: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10506,7 +10770,8 @@ export interface operations {
                      *         "display_name": "Ada Lovelace",
                      *         "email": "ada@example.com",
                      *         "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091"
-                     *       }
+                     *       },
+                     *       "version": "3.1"
                      *     }
                      */
                     "application/json": components["schemas"]["Member"] | components["schemas"]["DryRun"];
@@ -10550,6 +10815,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10613,6 +10879,7 @@ export interface operations {
                     ETag: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10631,6 +10898,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10680,6 +10948,7 @@ export interface operations {
                     ETag: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10737,6 +11006,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10814,6 +11084,7 @@ export interface operations {
                     Location: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10875,6 +11146,7 @@ export interface operations {
                     ETag: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10902,6 +11174,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10941,6 +11214,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11007,6 +11281,7 @@ export interface operations {
                     ETag: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11069,6 +11344,7 @@ export interface operations {
                     ETag: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11129,6 +11405,7 @@ export interface operations {
                     ETag: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11149,6 +11426,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11201,6 +11479,7 @@ export interface operations {
                     ETag: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11255,6 +11534,7 @@ export interface operations {
                     ETag: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11314,6 +11594,7 @@ export interface operations {
                     ETag: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11396,6 +11677,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11459,6 +11741,7 @@ export interface operations {
                     ETag: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11519,6 +11802,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11532,6 +11816,7 @@ export interface operations {
                      *           "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
                      *           "is_builtin": true,
                      *           "key": "owner",
+                     *           "members_count": 1,
                      *           "name": "Project lead",
                      *           "permissions": [
                      *             "projects:read"
@@ -11596,6 +11881,7 @@ export interface operations {
                     Location: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11607,6 +11893,7 @@ export interface operations {
                      *       "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
                      *       "is_builtin": true,
                      *       "key": "owner",
+                     *       "members_count": 1,
                      *       "name": "Project lead",
                      *       "permissions": [
                      *         "projects:read"
@@ -11659,6 +11946,7 @@ export interface operations {
                     ETag: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11670,6 +11958,7 @@ export interface operations {
                      *       "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
                      *       "is_builtin": true,
                      *       "key": "owner",
+                     *       "members_count": 1,
                      *       "name": "Project lead",
                      *       "permissions": [
                      *         "projects:read"
@@ -11686,6 +11975,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11735,6 +12025,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11743,6 +12034,7 @@ export interface operations {
                      * @example {
                      *       "effects": [
                      *         {
+                     *           "display_name": "Ada Lovelace",
                      *           "gains": [
                      *             "projects:read"
                      *           ],
@@ -11765,6 +12057,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11828,6 +12121,7 @@ export interface operations {
                     ETag: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11839,6 +12133,7 @@ export interface operations {
                      *       "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
                      *       "is_builtin": true,
                      *       "key": "owner",
+                     *       "members_count": 1,
                      *       "name": "Project lead",
                      *       "permissions": [
                      *         "projects:read"
@@ -11907,6 +12202,7 @@ export interface operations {
                     ETag?: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11918,6 +12214,7 @@ export interface operations {
                      *       "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
                      *       "is_builtin": true,
                      *       "key": "owner",
+                     *       "members_count": 1,
                      *       "name": "Project lead",
                      *       "permissions": [
                      *         "projects:read"
@@ -11970,6 +12267,7 @@ export interface operations {
                     ETag: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11993,6 +12291,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -12059,6 +12358,7 @@ export interface operations {
                     ETag: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -12120,6 +12420,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -12188,6 +12489,7 @@ export interface operations {
                     Location: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -12242,6 +12544,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -12300,6 +12603,7 @@ export interface operations {
                     ETag: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -12371,6 +12675,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -12462,6 +12767,7 @@ export interface operations {
                     Location: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -12550,6 +12856,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -12620,6 +12927,7 @@ export interface operations {
                     ETag: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -12654,6 +12962,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -12693,6 +13002,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -12771,6 +13081,7 @@ export interface operations {
                     ETag: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -12839,6 +13150,7 @@ export interface operations {
                     ETag: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -12921,6 +13233,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -13011,6 +13324,7 @@ export interface operations {
                     Location: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -13079,6 +13393,7 @@ export interface operations {
                     ETag: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -13113,6 +13428,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -13152,6 +13468,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -13230,6 +13547,7 @@ export interface operations {
                     ETag: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -13298,6 +13616,7 @@ export interface operations {
                     ETag: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -13360,6 +13679,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -13445,6 +13765,7 @@ export interface operations {
                     Location: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -13511,6 +13832,7 @@ export interface operations {
                     ETag: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -13577,6 +13899,7 @@ export interface operations {
                     ETag: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -13602,6 +13925,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -13652,6 +13976,7 @@ export interface operations {
                     Location: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -13709,6 +14034,7 @@ export interface operations {
                     ETag: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -13764,6 +14090,7 @@ export interface operations {
                     ETag: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -13812,6 +14139,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -13859,6 +14187,7 @@ export interface operations {
                     ETag: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -13911,6 +14240,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -13980,6 +14310,7 @@ export interface operations {
                     ETag: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14039,6 +14370,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14080,6 +14412,195 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    getMyContext: {
+        parameters: {
+            query?: {
+                /** @description An organization, by id or slug. */
+                organization?: string;
+            };
+            header?: {
+                /** @description For superusers: the reason for accessing an organization without being a member. They then have all permissions of an owner. Operations about the caller's own membership return 409 `NOT_A_MEMBER`. Each such request is recorded in the organization's audit log. Ignored for other users. */
+                "X-Platform-Access"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "csrf_token": "6m0Jc1k0N3xqz2gVb9h8Yw",
+                     *       "invitations": [
+                     *         {
+                     *           "created_at": "2026-01-31T09:30:00Z",
+                     *           "email": "ada@example.com",
+                     *           "expires_at": "2026-01-31T09:30:00Z",
+                     *           "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *           "inviter": "Ada Lovelace",
+                     *           "organization": {
+                     *             "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *             "name": "Analytical Engine",
+                     *             "slug": "acme"
+                     *           },
+                     *           "roles": [
+                     *             {
+                     *               "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *               "key": "owner",
+                     *               "name": "Analytical Engine"
+                     *             }
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "organization": {
+                     *         "member_id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *         "organization": {
+                     *           "created_at": "2026-01-31T09:30:00Z",
+                     *           "description": "We build engines that reckon.",
+                     *           "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *           "kind": "team",
+                     *           "name": "Analytical Engine",
+                     *           "slug": "acme",
+                     *           "status": "active",
+                     *           "updated_at": "2026-01-31T09:30:00Z",
+                     *           "version": 1
+                     *         },
+                     *         "period_lock": {
+                     *           "locked_until": "2026-01-31T09:30:00Z",
+                     *           "version": 1
+                     *         },
+                     *         "permissions": [
+                     *           "projects:read"
+                     *         ],
+                     *         "roles": [
+                     *           {
+                     *             "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *             "key": "owner",
+                     *             "name": "Analytical Engine"
+                     *           }
+                     *         ],
+                     *         "settings": {
+                     *           "audit_retention_days": 1,
+                     *           "currency": "EUR",
+                     *           "time_entry_future": "allow",
+                     *           "time_entry_max_hours": 1,
+                     *           "time_entry_overlap": "allow",
+                     *           "version": 1,
+                     *           "week_start": "monday"
+                     *         },
+                     *         "timer": {
+                     *           "activity": "Design",
+                     *           "billable": true,
+                     *           "created_at": "2026-01-31T09:30:00Z",
+                     *           "duration_seconds": 1,
+                     *           "ended_at": "2026-01-31T09:30:00Z",
+                     *           "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *           "member_id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *           "notes": "Drew the store and the mill",
+                     *           "organization_id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *           "project_id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *           "source": "manual",
+                     *           "started_at": "2026-01-31T09:30:00Z",
+                     *           "tags": [
+                     *             "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091"
+                     *           ],
+                     *           "task_id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *           "updated_at": "2026-01-31T09:30:00Z",
+                     *           "version": 1
+                     *         }
+                     *       },
+                     *       "organizations": [
+                     *         {
+                     *           "joined_at": "2026-01-31T09:30:00Z",
+                     *           "member_id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *           "organization": {
+                     *             "created_at": "2026-01-31T09:30:00Z",
+                     *             "description": "We build engines that reckon.",
+                     *             "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *             "kind": "team",
+                     *             "name": "Analytical Engine",
+                     *             "slug": "acme",
+                     *             "status": "active",
+                     *             "updated_at": "2026-01-31T09:30:00Z",
+                     *             "version": 1
+                     *           },
+                     *           "roles": [
+                     *             {
+                     *               "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *               "key": "owner",
+                     *               "name": "Analytical Engine"
+                     *             }
+                     *           ],
+                     *           "status": "active"
+                     *         }
+                     *       ],
+                     *       "session": {
+                     *         "created_at": "2026-01-31T09:30:00Z",
+                     *         "device_name": "Analytical Engine",
+                     *         "expires_at": "2026-01-31T09:30:00Z",
+                     *         "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *         "idle_expires_at": "2026-01-31T09:30:00Z",
+                     *         "is_current": true,
+                     *         "last_seen_at": "2026-01-31T09:30:00Z"
+                     *       },
+                     *       "transfers": [
+                     *         {
+                     *           "created_at": "2026-01-31T09:30:00Z",
+                     *           "expires_at": "2026-01-31T09:30:00Z",
+                     *           "from_member_id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *           "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *           "organization_id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *           "status": "pending",
+                     *           "to_member_id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *           "updated_at": "2026-01-31T09:30:00Z",
+                     *           "version": 1
+                     *         }
+                     *       ],
+                     *       "user": {
+                     *         "created_at": "2026-01-31T09:30:00Z",
+                     *         "default_organization_id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *         "display_name": "Ada Lovelace",
+                     *         "email": "ada@example.com",
+                     *         "email_verified_at": "2026-01-31T09:30:00Z",
+                     *         "first_name": "Analytical Engine",
+                     *         "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *         "is_active": true,
+                     *         "is_superuser": true,
+                     *         "last_login_at": "2026-01-31T09:30:00Z",
+                     *         "last_name": "Analytical Engine",
+                     *         "locale": "en-GB",
+                     *         "timezone": "Europe/London",
+                     *         "updated_at": "2026-01-31T09:30:00Z",
+                     *         "username": "ada",
+                     *         "version": 1,
+                     *         "week_start": "monday"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["UserContext"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            410: components["responses"]["Gone"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     changeMyEmail: {
         parameters: {
             query?: never;
@@ -14105,6 +14626,7 @@ export interface operations {
                     ETag: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14138,6 +14660,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14182,6 +14705,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14225,6 +14749,112 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    acceptMyInvitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the invitation. */
+                invitation: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "email": "ada@example.com",
+                     *       "member_id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *       "message": "If an account with this e-mail address exists, we have sent an e-mail. Check your inbox.",
+                     *       "next": "continue",
+                     *       "organization": {
+                     *         "created_at": "2026-01-31T09:30:00Z",
+                     *         "description": "We build engines that reckon.",
+                     *         "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *         "kind": "team",
+                     *         "name": "Analytical Engine",
+                     *         "slug": "acme",
+                     *         "status": "active",
+                     *         "updated_at": "2026-01-31T09:30:00Z",
+                     *         "version": 1
+                     *       },
+                     *       "roles": [
+                     *         {
+                     *           "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *           "key": "owner",
+                     *           "name": "Analytical Engine"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["InvitationAccepted"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            410: components["responses"]["Gone"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    declineMyInvitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the invitation. */
+                invitation: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "message": "If an account with this e-mail address exists, we have sent an e-mail. Check your inbox."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["InvitationDeclined"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            410: components["responses"]["Gone"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     listMyOrganizations: {
         parameters: {
             query?: {
@@ -14244,6 +14874,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14317,6 +14948,7 @@ export interface operations {
                     ETag: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14371,6 +15003,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14417,6 +15050,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14449,6 +15083,7 @@ export interface operations {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };

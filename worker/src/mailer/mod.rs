@@ -32,6 +32,7 @@ use insula_core::{
         outbox::Job,
     },
 };
+pub use templates::mail_languages;
 use templates::{Branding, Templates};
 pub use test_email::TestEmailError;
 use test_email::hint;
@@ -103,12 +104,14 @@ impl Mailer {
         let host = HostName::of_url(&public_url);
         let mail_domain = config.mail_domain.as_ref().or(host.as_ref());
         let domain = mail_domain.map_or("localhost", HostName::as_str).to_owned();
-        let default = || format!("Insula <no-reply@{domain}>");
-        let sender = Sender::parse(&config.mail_from.clone().unwrap_or_else(default));
+        let product = config.product_name.0.clone();
+        let sender = match &config.mail_from {
+            Some(sender) => Sender::parse(sender),
+            None => Sender::named(&product, &format!("no-reply@{domain}")),
+        };
         let sender = sender.map_err(|error| config_error(format!("INSULA_MAIL_FROM: {error}")))?;
         // RFC 2142 §2 defines this e-mail address for every domain.
         let abuse = config.abuse_contact.clone().unwrap_or_else(|| format!("abuse@{domain}"));
-        let product = sender.name().unwrap_or("Insula").to_owned();
         let branding = Branding { product, home: public_url.clone(), abuse };
         let templates = Templates::open(config.mail_templates.as_deref(), branding).map_err(ConfigError)?;
         let transport = match (&config.smtp_url, &config.mail_folder, memory) {

@@ -62,7 +62,7 @@ async fn a_folder_gets_one_file_per_email_even_if_sent_twice() {
 #[tokio::test]
 async fn memory_stores_emails_without_a_transport_except_in_production() {
     let mailbox = DevInbox::default();
-    let mailer = open(&[("INSULA_MAIL_FROM", "Acme <hello@acme.example>")], Some(mailbox.clone())).unwrap();
+    let mailer = open(&[("INSULA_PRODUCT_NAME", "Acme")], Some(mailbox.clone())).unwrap();
     let id = JobId::new(Clock::System.now());
     send(&mailer, id).await.unwrap();
     let captured = mailbox.list();

@@ -42,9 +42,13 @@ impl Sender {
         is_valid.then_some(Self(mailbox)).ok_or(expected)
     }
 
-    /// The display name, if any.
-    pub(crate) fn name(&self) -> Option<&str> {
-        self.0.name.as_deref()
+    /// The sender with a display name of any characters.
+    ///
+    /// # Errors
+    /// If `address` is not an e-mail address.
+    pub(crate) fn named(name: &str, address: &str) -> Result<Self, &'static str> {
+        let address = address.parse().map_err(|_| "expected an e-mail address")?;
+        Ok(Self(Mailbox::new(Some(name.to_owned()), address)))
     }
 
     pub(super) fn address(&self) -> &Address {

@@ -124,7 +124,14 @@ pub(crate) struct Sessions {
 impl Sessions {
     /// `current`: the session of the request.
     pub(crate) fn new(sessions: Vec<sessions::Session>, current: SessionId) -> Self {
-        let show = |session: sessions::Session| UserSession {
+        Self { data: sessions.into_iter().map(|session| UserSession::new(session, current)).collect() }
+    }
+}
+
+impl UserSession {
+    /// `current`: the session of the request.
+    pub(crate) fn new(session: sessions::Session, current: SessionId) -> Self {
+        Self {
             id: session.id.0,
             ip: session.ip,
             user_agent: session.user_agent,
@@ -134,8 +141,7 @@ impl Sessions {
             last_seen_at: session.last_seen_at,
             idle_expires_at: session.idle_expires_at,
             expires_at: session.expires_at,
-        };
-        Self { data: sessions.into_iter().map(show).collect() }
+        }
     }
 }
 

@@ -21,7 +21,7 @@ pub struct MyOrganizationsApi(pub Arc<AppState>);
 
 /// Your membership in one organization.
 #[derive(Object, Serialize)]
-struct Membership {
+pub(super) struct Membership {
     /// Your member id in the organization.
     member_id: Uuid,
     /// The organization that you are a member of.
@@ -38,7 +38,7 @@ struct Membership {
 #[derive(Enum, Serialize)]
 #[oai(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
-enum MembershipStatus {
+pub(super) enum MembershipStatus {
     /// The member can do what their roles allow.
     Active,
     /// The member cannot do anything until they are reactivated.

@@ -110,7 +110,8 @@ impl AdminUsersApi {
         limit: Query<Option<Limit>>,
         cursor: Query<Option<Cursor>>,
         sort: Query<Option<UserSort>>,
-        /// Only users whose e-mail address or username contains this text, regardless of case.
+        /// Only users whose e-mail address, username, first or last name contains this text, regardless of case and
+        /// accents.
         q: Query<Option<SearchTerm>>,
         /// Only users who can log in (`true`), or only deactivated users (`false`).
         is_active: Query<Option<bool>>,

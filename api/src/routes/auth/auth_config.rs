@@ -2,20 +2,29 @@
 
 use std::sync::Arc;
 
-use insula_core::identity::credentials::{Passwords, min_length};
+use insula_core::{
+    identity::credentials::{Passwords, min_length},
+    runtime::config::Environment,
+};
 use poem::Request;
-use poem_openapi::{Object, OpenApi};
+use poem_openapi::{Enum, Object, OpenApi};
 use serde::Serialize;
 
 use crate::routes::Tag;
 use crate::{
-    http::JsonResponse,
+    VERSION,
+    http::{JsonResponse, Locale, Name},
     operations::check_query,
     problem::{ProblemWith, Result},
     state::AppState,
 };
 
 pub struct AuthConfigApi(pub Arc<AppState>);
+
+crate::texts! {
+    /// A version of the program, as in Semantic Versioning.
+    VersionText { length: 1..=50, example: "0.1.0" }
+}
 
 /// Authentication settings of this installation.
 #[derive(Object, Serialize)]
@@ -30,6 +39,29 @@ struct AuthConfig {
     password_min_length: usize,
     /// Maximum length of a password, in characters.
     password_max_length: usize,
+    /// Whether everybody can register. If not, an invitation or a superuser is needed.
+    registration: bool,
+    /// Name of the product, for display.
+    product_name: Name,
+    /// Environment of the installation.
+    environment: EnvironmentName,
+    /// Version of the program. It is also in the header `X-Insula-Version` of every response.
+    version: VersionText,
+    /// Languages in which e-mails are written, as BCP 47 language tags.
+    locales: Vec<Locale>,
+    /// Seconds after a login or re-authentication in which sensitive operations are allowed.
+    step_up_ttl: u64,
+}
+
+/// Environment of an installation.
+#[derive(Clone, Copy, Debug, Enum, Serialize)]
+#[oai(rename_all = "snake_case", rename = "Environment")]
+#[serde(rename_all = "snake_case")]
+enum EnvironmentName {
+    /// For developers.
+    Development,
+    /// For real users.
+    Production,
 }
 
 #[OpenApi(tag = "Tag::Authentication")]
@@ -47,6 +79,15 @@ impl AuthConfigApi {
             hide_existing_accounts: mail.hides_accounts,
             password_min_length: min_length(),
             password_max_length: *Passwords::LENGTH.end(),
+            registration: true,
+            product_name: Name(self.0.product_name.clone()),
+            environment: match self.0.environment == Environment::Production.as_str() {
+                true => EnvironmentName::Production,
+                false => EnvironmentName::Development,
+            },
+            version: VersionText(VERSION.to_owned()),
+            locales: self.0.locales.iter().cloned().map(Locale).collect(),
+            step_up_ttl: self.0.policy.step_up.as_secs(),
         }))
     }
 }

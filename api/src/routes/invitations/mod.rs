@@ -1,6 +1,7 @@
 //! `/organizations/{org}/invitations`: invitations that an organization sends.
 
 mod bulk;
+pub(crate) mod received;
 pub(crate) mod responses;
 mod schema;
 

@@ -1,18 +1,17 @@
-//! `/invitations`, `/users/me/invitations`: operations of the invited person. The token of the
-//! e-mailed link is the proof.
+//! `/invitations`: operations of the invited person. The token of the e-mailed link is the proof.
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use insula_core::{
     Error,
-    base::{crypto::Secret, error::FieldErrors, text},
+    base::{crypto::Secret, error::FieldErrors, ids::MemberId, text},
     identity::credentials::Passwords,
     lifecycle::accounts::{self, NewAccountDetails},
-    tenancy::invitations::{self, InvitationKey, InvitationView, InvitedAccount},
+    tenancy::invitations::{self, InvitationView, InvitedAccount},
 };
 use poem::Request;
-use poem_openapi::{Enum, Object, OpenApi, param::Query};
+use poem_openapi::{Enum, Object, OpenApi};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -26,12 +25,9 @@ use crate::routes::{
     organizations::Organization,
 };
 use crate::{
-    auth::extractors::{self, Anonymous, SignedIn},
+    auth::extractors::{self, Anonymous},
     body::StrictJson,
-    http::{
-        Cursor, DisplayName, Email, JsonResponse, Limit, ListRequest, ListSort, Name, PageResponse, Password,
-        Sentence, Slug,
-    },
+    http::{DisplayName, Email, JsonResponse, Name, Password, Sentence, Slug},
     problem::{Result, WithLinkErrors},
     state::AppState,
 };
@@ -40,7 +36,7 @@ pub struct InvitationResponsesApi(pub Arc<AppState>);
 
 /// An organization, as an invited person sees it.
 #[derive(Object, Serialize)]
-struct OrganizationSummary {
+pub(crate) struct OrganizationSummary {
     /// Unique id of the organization.
     id: Uuid,
     /// Short name of the organization in URLs.
@@ -51,7 +47,7 @@ struct OrganizationSummary {
 
 /// An invitation, as the invited person sees it.
 #[derive(Object, Serialize)]
-struct MyInvitation {
+pub(crate) struct MyInvitation {
     /// Unique id of the invitation.
     id: Uuid,
     /// The organization to join.
@@ -98,7 +94,7 @@ struct InvitationAcceptance {
 
 /// The new membership, and the next step.
 #[derive(Object, Serialize)]
-struct InvitationAccepted {
+pub(crate) struct InvitationAccepted {
     /// The organization that was joined.
     organization: Organization,
     /// Id of the new membership.
@@ -126,7 +122,7 @@ enum NextStep {
 
 /// Confirmation that an invitation was declined.
 #[derive(Object, Serialize)]
-struct InvitationDeclined {
+pub(crate) struct InvitationDeclined {
     /// Confirmation, as a message for the user.
     message: Sentence,
 }
@@ -177,15 +173,7 @@ impl InvitationResponsesApi {
         let (user, member) = accounts::accept(&mut tx, &link, &opened, me, newcomer).await?;
         tx.commit().await?;
         let next = if signed_in.is_some() { NextStep::Continue } else { NextStep::LogIn };
-        let message = next.sentence(account, &opened.organization.name);
-        Ok(JsonResponse(InvitationAccepted {
-            organization: opened.organization.into(),
-            member_id: member.id.0,
-            roles: opened.roles.into_iter().map(RoleSummary::from).collect(),
-            email: Email(user.email),
-            next,
-            message,
-        }))
+        Ok(JsonResponse(InvitationAccepted::new(opened, member.id, user.email, (next, account))))
     }
 
     /// Decline an invitation
@@ -202,34 +190,8 @@ impl InvitationResponsesApi {
         let tx = self.0.db.begin_global(anybody.origin).await?;
         accounts::decline(&tx, &link, &opened).await?;
         tx.commit().await?;
-        let message = Sentence("You have declined the invitation. You can close this page.".to_owned());
-        Ok(JsonResponse(InvitationDeclined { message }))
-    }
-
-    /// List your invitations
-    ///
-    /// Returns the pending invitations for your e-mail address, oldest first. Use the link in the e-mail to
-    /// accept or decline one.
-    #[oai(
-        path = "/users/me/invitations",
-        method = "get",
-        operation_id = "listMyInvitations",
-        tag = "Tag::Me"
-    )]
-    async fn mine(
-        &self,
-        request: &Request,
-        me: SignedIn,
-        /// Maximum number of items per page.
-        limit: Query<Option<Limit>>,
-        /// `next_cursor` of the previous page. Without it, the first page is returned.
-        cursor: Query<Option<Cursor>>,
-    ) -> Result<PageResponse<MyInvitation>> {
-        let oldest_first = ListSort::ascending(InvitationKey::CreatedAt);
-        let paging =
-            ListRequest::new(&self.0.cursors, request, me.user.id, (limit.0, oldest_first, cursor.0))?;
-        let page = invitations::list_for_recipient(&self.0.db, &me.user, paging.listing.clone()).await?;
-        Ok(paging.reply(page, MyInvitation::from))
+        let message = "You have declined the invitation. You can close this page.".to_owned();
+        Ok(JsonResponse(InvitationDeclined::new(message)))
     }
 }
 
@@ -255,6 +217,36 @@ impl InvitationAcceptance {
         fields.into_result()?;
         let Some(password) = password else { return Ok(None) };
         Ok(Some(NewAccountDetails { secret_hash: passwords.hash(password).await?, first_name, last_name }))
+    }
+}
+
+impl InvitationAccepted {
+    /// The response to a signed-in user, who needs no further step.
+    pub(super) fn signed_in(opened: InvitationView, member: MemberId, email: String) -> Self {
+        Self::new(opened, member, email, (NextStep::Continue, InvitedAccount::Verified))
+    }
+
+    fn new(
+        opened: InvitationView,
+        member: MemberId,
+        email: String,
+        (next, account): (NextStep, InvitedAccount),
+    ) -> Self {
+        Self {
+            message: next.sentence(account, &opened.organization.name),
+            organization: opened.organization.into(),
+            member_id: member.0,
+            roles: opened.roles.into_iter().map(RoleSummary::from).collect(),
+            email: Email(email),
+            next,
+        }
+    }
+}
+
+impl InvitationDeclined {
+    /// `message`: what the user reads.
+    pub(super) fn new(message: String) -> Self {
+        Self { message: Sentence(message) }
     }
 }
 

@@ -61,7 +61,8 @@ impl MembersApi {
         role: Query<Option<RoleName>>,
         /// Only members with this status.
         status: Query<Option<MemberStatus>>,
-        /// Only members whose e-mail address or username contains this text, without regard to case.
+        /// Only members whose e-mail address, username, first or last name contains this text, without regard to
+        /// case and accents.
         q: Query<Option<SearchTerm>>,
     ) -> Result<PageResponse<Member>> {
         let mut fields = FieldErrors::default();
@@ -99,8 +100,8 @@ impl MembersApi {
     ///
     /// Suspends or reactivates a member, or replaces their roles. Suspending stops a running timer. Only an
     /// owner can make, change or suspend an owner; this requires a login or re-authentication within the last
-    /// 10 minutes (by default). You cannot grant permissions that you do not have (`ESCALATION`), and the
-    /// last owner cannot be suspended or lose the role (`LAST_OWNER`).
+    /// 10 minutes (by default), except for a dry run. You cannot grant permissions that you do not have
+    /// (`ESCALATION`), and the last owner cannot be suspended or lose the role (`LAST_OWNER`).
     #[oai(path = "/organizations/:org/members/:member", method = "patch", operation_id = "updateMember")]
     async fn change(
         &self,
@@ -116,10 +117,11 @@ impl MembersApi {
     ) -> Result<OrDryRun<WithEtag<Member, MemberTag>>> {
         let id = MemberId(member.0.0);
         let expected = IfMatch::expected_member(expected.0);
-        let tx = self.0.db.begin(org.0).await?;
+        let is_dry_run = dry_run.0 == Some(true);
+        let tx = self.0.db.begin(org.0.for_dry_run(is_dry_run)).await?;
         let changes = missing_first(patch.body(), members::exists(&tx, id)).await?;
         let changes = MemberChanges::from(changes);
-        if dry_run.0 == Some(true) {
+        if is_dry_run {
             return Ok(OrDryRun::tried(members::try_update(&tx, id, changes, &expected).await?));
         }
         let member = offboarding::change(&tx, id, changes, &expected).await?;

@@ -12,7 +12,9 @@ use poem_openapi::{Enum, Object};
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::http::{Description, DisplayName, Email, Name, Permission, RoleKey, RoleName, sort_keys};
+use crate::http::{
+    Description, DisplayName, Email, MemberVersion, Name, Permission, RoleKey, RoleName, sort_keys,
+};
 
 /// A role of a member, in short.
 #[derive(Object, Serialize)]
@@ -52,6 +54,8 @@ pub(super) struct Member {
     /// When the member was removed or left; `null` for other members.
     #[oai(nullable)]
     pub(super) removed_at: Option<DateTime<Utc>>,
+    /// The version of the member and their user, which changes with either. In quotes, it is the `ETag`.
+    pub(super) version: MemberVersion,
 }
 
 /// Status of a member.
@@ -148,6 +152,7 @@ impl From<members::MemberDetails> for Member {
             status,
             joined_at: member.joined_at,
             removed_at: member.removed_at,
+            version: MemberVersion(format!("{}.{}", member.version, user.version)),
         }
     }
 }

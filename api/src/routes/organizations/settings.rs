@@ -28,7 +28,7 @@ pub struct SettingsApi(pub Arc<AppState>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "snake_case", rename = "SettledRule")]
 #[serde(rename_all = "snake_case")]
-enum Rule {
+pub(in crate::routes) enum Rule {
     /// What the setting describes is allowed.
     Allow,
     /// What the setting describes is refused.
@@ -47,7 +47,7 @@ impl Rule {
 
 /// Settings of an organization. Anything that is not set has its default.
 #[derive(Object, Serialize)]
-struct OrganizationSettings {
+pub(in crate::routes) struct OrganizationSettings {
     /// Currency of the organization, as an ISO 4217 code.
     currency: Currency,
     /// First day of the organization's week.

@@ -35,7 +35,7 @@ struct TransferCreate {
 
 /// An offer to transfer an organization to a member.
 #[derive(Object, Serialize)]
-struct Transfer {
+pub(in crate::routes) struct Transfer {
     /// Unique id of the transfer.
     id: Uuid,
     /// Id of the organization that is offered.
@@ -60,7 +60,7 @@ struct Transfer {
 #[derive(Enum, Serialize)]
 #[oai(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
-enum TransferStatus {
+pub(in crate::routes) enum TransferStatus {
     /// The offer waits for a response.
     Pending,
     /// The member accepted and is an owner.

@@ -63,7 +63,12 @@ impl RolesApi {
         let paging = ListRequest::new(&self.0.cursors, request, org.0.org(), (limit.0, sort, cursor.0))?;
         let tx = self.0.db.begin(org.0).await?;
         let page = roles::list(&tx, paging.listing.clone()).await?;
-        Ok(paging.reply(page, Role::from))
+        let ids = page.data.iter().map(|listed| listed.role.id).collect();
+        let counts = members::count_by_role(&tx, ids).await?;
+        Ok(paging.reply(page, |listed| {
+            let members_count = Some(counts.get(&listed.role.id).copied().unwrap_or_default());
+            Role { members_count, ..listed.into() }
+        }))
     }
 
     /// Create a role
@@ -154,11 +159,12 @@ impl RolesApi {
     ) -> Result<OrDryRun<WithEtag<Role>>, Conditional> {
         let id = RoleId(role.0.0);
         let wanted = wanted.body().and_then(|wanted| Ok(set("permissions", &wanted.permissions)?));
-        let tx = self.0.db.begin(org.0).await?;
+        let is_dry_run = dry_run.0 == Some(true);
+        let tx = self.0.db.begin(org.0.for_dry_run(is_dry_run)).await?;
         roles::exists(&tx, id).await?;
         let wanted = wanted?;
         let expected = IfMatch::required(expected.0)?;
-        if dry_run.0 == Some(true) {
+        if is_dry_run {
             return Ok(OrDryRun::tried(members::try_set_permissions(&tx, id, wanted, &expected).await?));
         }
         let changed = roles::set_permissions(&tx, id, wanted, &expected).await?;
@@ -188,10 +194,11 @@ impl RolesApi {
     ) -> Result<OrDryRun<NoContent>, Conditional> {
         let id = RoleId(role.0.0);
         let other = reassign_to.0.map(|other| RoleRef::parse(&other.0));
-        let tx = self.0.db.begin(org.0).await?;
+        let is_dry_run = dry_run.0 == Some(true);
+        let tx = self.0.db.begin(org.0.for_dry_run(is_dry_run)).await?;
         roles::exists(&tx, id).await?;
         let expected = IfMatch::required(expected.0)?;
-        if dry_run.0 == Some(true) {
+        if is_dry_run {
             let removal = invitations::try_remove_role(&tx, id, other.as_ref(), &expected).await?;
             return Ok(OrDryRun::tried(removal.effects).with_invitations(removal.invitations));
         }

@@ -68,6 +68,10 @@ pub(super) struct Role {
     pub(super) is_builtin: bool,
     /// Permissions that the role includes.
     pub(super) permissions: Vec<Permission>,
+    /// Number of members with the role, also suspended ones. Only in lists, because it is not part of the version.
+    #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) members_count: Option<u64>,
     /// Version number, increased by every change. It is also the `ETag`.
     pub(super) version: i64,
     /// When the role was created.
@@ -139,6 +143,7 @@ impl From<RoleWithPermissions> for Role {
             description: Description(role.description),
             is_builtin: role.is_builtin,
             permissions: permissions.iter().map(|permission| Permission(permission.to_string())).collect(),
+            members_count: None,
             version: role.version,
             created_at: role.created_at,
             updated_at: role.updated_at,

@@ -36,24 +36,36 @@ pub struct Authorized<P> {
     org: OrgId,
     origin: AuditOrigin,
     facts: ActorAccess,
+    is_dry_run: bool,
     permission: PhantomData<fn() -> P>,
 }
 
 impl<P: RequiredPermission> Authorized<P> {
     /// Creates a proof from a lookup. A test counts the callers (`.clippy.toml`).
     pub(crate) fn from_lookup(org: OrgId, origin: AuditOrigin, facts: ActorAccess) -> Self {
-        Self { org, origin, facts, permission: PhantomData }
+        Self { org, origin, facts, is_dry_run: false, permission: PhantomData }
     }
 
     /// The proof with which the platform reads its own data, which belongs to no organization.
     pub(crate) fn platform_read(origin: AuditOrigin) -> Authorized<PlatformRead> {
-        Authorized { org: OrgId::PLATFORM, origin, facts: ActorAccess::platform(), permission: PhantomData }
+        Authorized::from_lookup(OrgId::PLATFORM, origin, ActorAccess::platform())
     }
 
     /// The same proof, for the next of several transactions of one request.
     pub(crate) fn duplicate(&self) -> Self {
-        let (origin, facts) = (self.origin.clone(), self.facts.clone());
-        Self { org: self.org, origin, facts, permission: PhantomData }
+        Self { origin: self.origin.clone(), facts: self.facts.clone(), ..*self }
+    }
+
+    /// The proof for a preview, if it is one. It needs no recent login, and its transaction is never committed.
+    #[must_use]
+    pub fn for_dry_run(self, is_dry_run: bool) -> Self {
+        let is_recent = self.facts.is_recent || is_dry_run;
+        Self { facts: ActorAccess { is_recent, ..self.facts }, is_dry_run, ..self }
+    }
+
+    /// Is it the proof for a preview?
+    pub(crate) fn is_dry_run(&self) -> bool {
+        self.is_dry_run
     }
 
     /// The organization.

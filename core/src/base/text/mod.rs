@@ -35,7 +35,7 @@ pub use single_line::{NO_CONTROLS_PATTERN, NOT_BLANK_PATTERN};
 use single_line::{multi_line, single_line, without_controls};
 pub use task::{TagName, TaskDescription, TaskTitle};
 pub use time_entry::{Activity, Notes};
-use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
 /// Why a text was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +55,11 @@ impl InvalidText {
 /// NFKC and lower case. Two texts with the same key are the same name (UAX #15).
 pub fn key(text: &str) -> String {
     text.nfkc().collect::<String>().to_lowercase().nfkc().collect()
+}
+
+/// The key without accents and other marks. Texts that people do not tell apart when they search have the same one.
+pub fn search_key(text: &str) -> String {
+    key(text).nfkd().filter(|c| !is_combining_mark(*c)).nfkc().collect()
 }
 
 fn length(text: &str, bounds: RangeInclusive<usize>) -> Result<(), InvalidText> {

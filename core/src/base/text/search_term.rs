@@ -1,6 +1,6 @@
 //! Search terms.
 
-use super::{InvalidText, key, length, without_controls};
+use super::{InvalidText, key, length, search_key, without_controls};
 
 /// A part of a name to search for: trimmed, 1..=100 characters, no control characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +23,14 @@ impl SearchTerm {
     pub fn key(&self) -> &str {
         &self.0
     }
+
+    /// The term without accents, to search in search keys. A term of accents alone keeps them, and finds nothing.
+    pub(crate) fn search_key(&self) -> String {
+        match search_key(&self.0) {
+            folded if folded.is_empty() => self.0.clone(),
+            folded => folded,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -32,6 +40,8 @@ mod tests {
     #[test]
     fn a_term_is_searched_in_its_canonical_form() {
         assert_eq!(SearchTerm::parse(" Ａda_% ").unwrap().key(), "ada_%");
+        assert_eq!(SearchTerm::parse("LEÏLA").unwrap().search_key(), "leila");
+        assert_eq!(SearchTerm::parse("\u{301}").unwrap().search_key(), "\u{301}");
         assert_eq!(SearchTerm::parse("  ").unwrap_err().code, "TOO_SHORT");
         assert_eq!(SearchTerm::parse("a\0").unwrap_err().code, "INVALID_FORMAT");
     }

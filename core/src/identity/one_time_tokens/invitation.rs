@@ -1,6 +1,7 @@
 //! Tokens of invitations. They refer to an invitation of an organization instead of an account.
 
-use sea_orm::{ActiveValue::Set, ColumnTrait};
+use chrono::{DateTime, Utc};
+use sea_orm::{ActiveValue::Set, ColumnTrait, Condition};
 
 use super::{Column, EmailTokens, OneTimeToken, TokenPurpose, email, entity, mark_used, valid};
 use crate::{
@@ -39,10 +40,14 @@ pub(crate) async fn issue_invitation(
 
 /// Revokes the token of an invitation to the canonical e-mail address `email`.
 pub(crate) async fn revoke_invitation(tx: &GlobalTx, invitation: InvitationId, email: &str) -> Result<()> {
-    let condition = valid(tx.now())
+    tx.update_where(mark_used(tx), valid_of_invitation(tx.now(), invitation, email)).await.map(drop)
+}
+
+/// Returns the condition for the token of an invitation to the canonical e-mail address `email` that is valid at `now`.
+pub(crate) fn valid_of_invitation(now: DateTime<Utc>, invitation: InvitationId, email: &str) -> Condition {
+    valid(now)
         // Implied by the invitation, but this column has an index.
         .add(Column::EmailCanonical.eq(email))
         .add(Column::Purpose.eq(TokenPurpose::Invitation.as_str()))
-        .add(Column::SubjectId.eq(invitation.0));
-    tx.update_where(mark_used(tx), condition).await.map(drop)
+        .add(Column::SubjectId.eq(invitation.0))
 }

@@ -16,7 +16,7 @@ use sea_orm::{
 pub use email::EmailTokens;
 pub use entity::Model as OneTimeToken;
 pub(crate) use entity::{Column, Entity};
-pub(crate) use invitation::{issue_invitation, revoke_invitation};
+pub(crate) use invitation::{issue_invitation, revoke_invitation, valid_of_invitation};
 
 use crate::{
     Error, Result,

@@ -143,6 +143,11 @@ pub async fn list(db: &Db, user: UserId) -> Result<Vec<Session>> {
     tx.rows(&query).await
 }
 
+/// Returns a session that has not ended.
+pub(crate) async fn find_active(tx: &Unscoped, id: SessionId) -> Result<Option<Session>> {
+    Ok(tx.all::<Entity>(active(tx.now()).add(Column::Id.eq(id))).await?.pop())
+}
+
 /// Fails if the session of the request was ended after it was authenticated. Call it while the row of the user is locked:
 /// operations that end all sessions of a compromised account lock that row first.
 ///

@@ -1,11 +1,14 @@
 //! Rows of `users`. They contain no secrets, which are in `credentials`.
 
-use sea_orm::entity::prelude::*;
+use sea_orm::{ActiveValue, ConnectionTrait, Set, entity::prelude::*};
 
 use crate::{
-    base::ids::{OrgId, UserId},
+    base::{
+        ids::{OrgId, UserId},
+        text,
+    },
     runtime::cluster::Invalidation,
-    storage::db::{GlobalTable, without_relations},
+    storage::db::GlobalTable,
 };
 
 /// A user.
@@ -28,6 +31,9 @@ pub struct Model {
     pub first_name: Option<String>,
     /// Family name.
     pub last_name: Option<String>,
+    /// The e-mail address, the username and the name, each on a line, without case and accents. Computed whenever the row is
+    /// written. `None` if only a program of an earlier version wrote it.
+    pub search_key: Option<String>,
     /// Whether the user can log in.
     pub is_active: bool,
     /// Whether the user is a superuser.
@@ -56,7 +62,32 @@ pub struct Model {
     pub updated_at: DateTimeUtc,
 }
 
-without_relations!();
+/// No relations are declared.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+#[async_trait::async_trait]
+impl ActiveModelBehavior for ActiveModel {
+    /// Computes the search key. A change of one name contains all names, or none.
+    async fn before_save<C: ConnectionTrait>(mut self, _: &C, _: bool) -> Result<Self, DbErr> {
+        if let Some(key) = self.search_key_of_names() {
+            self.search_key = Set(Some(key));
+        }
+        Ok(self)
+    }
+}
+
+impl ActiveModel {
+    /// `None` if the row contains no names.
+    fn search_key_of_names(&self) -> Option<String> {
+        let optional = |name: &ActiveValue<Option<String>>| name.try_as_ref().cloned();
+        let names = [optional(&self.first_name)?, optional(&self.last_name)?];
+        let name = names.into_iter().flatten().collect::<Vec<_>>().join(" ");
+        let username = optional(&self.username_canonical)?.unwrap_or_default();
+        let lines = [self.email_canonical.try_as_ref()?, &username, &name].map(String::as_str);
+        Some(text::search_key(&lines.join("\n")))
+    }
+}
 
 impl GlobalTable for Entity {
     const DELETED: Option<Column> = Some(Column::DeletedAt);

@@ -15,7 +15,7 @@ use crate::{
 /// A filter for accounts. `None` means no restriction.
 #[derive(Clone, Debug, Default)]
 pub struct UserFilter {
-    /// Accounts whose e-mail address or username contains the term.
+    /// Accounts whose e-mail address, username or name contains the term.
     pub term: Option<SearchTerm>,
     /// Accounts that can log in, or those that cannot.
     pub is_active: Option<bool>,
@@ -74,8 +74,11 @@ pub(crate) async fn list(
     tx.page(condition, request).await
 }
 
-/// Returns the condition for users whose e-mail address or username contains the term.
+/// Returns the condition for users whose e-mail address, username or name contains the term.
 pub(crate) fn matches_search(term: &SearchTerm) -> Condition {
-    let names = [Column::EmailCanonical, Column::UsernameCanonical];
-    names.into_iter().fold(Condition::any(), |any, name| any.add(contains(name, term.key())))
+    Condition::any()
+        .add(contains(Column::SearchKey, &term.search_key()))
+        // A program of an earlier version writes no search key.
+        .add(contains(Column::EmailCanonical, term.key()))
+        .add(contains(Column::UsernameCanonical, term.key()))
 }

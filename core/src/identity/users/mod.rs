@@ -102,6 +102,8 @@ pub(crate) async fn create(
         username: Set(new.username.map(Into::into)),
         first_name: Set(new.first_name.map(Into::into)),
         last_name: Set(new.last_name.map(Into::into)),
+        // Computed from the names above.
+        search_key: Set(None),
         is_active: Set(true),
         is_superuser: Set(is_superuser),
         email_verified_at: Set((email_state == EmailState::Verified).then_some(now)),

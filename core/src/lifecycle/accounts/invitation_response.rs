@@ -1,4 +1,5 @@
-//! Accept or decline an invitation. The token proves the e-mail address, so no login is needed.
+//! Accept or decline an invitation. The token proves the e-mail address, so no login is needed. A user with this verified
+//! address needs no token.
 
 use serde_json::json;
 
@@ -73,7 +74,12 @@ pub async fn accept(
         None => users::require_superuser(tx, invitation.inviter_id).await?,
     }
     drop(scope);
+    let masked = email.masked();
     let user = find_or_create_user(tx, email, new_account).await?;
+    // The e-mail address of an account can change while this request waits for the locks.
+    if me.is_some_and(|me| me.id != user.id) {
+        return Err(Error::EmailMismatch(masked));
+    }
     sessions::still_signed_in(tx).await?;
     let scope = enter(tx, view).await?;
     let member = join::join(&scope, user.id, &roles, invitation.invited_by, invitation.id).await?;

@@ -27,7 +27,7 @@ pub use otlp::{
 pub use smtp_url::{SmtpTls, SmtpUrl};
 pub use source::{ConfigError, SettingSource, Sources};
 use value::Value;
-pub use value::{CspMode, Environment, Networks, OriginList, PasswordLength, PasswordMemory};
+pub use value::{CspMode, Environment, Networks, OriginList, PasswordLength, PasswordMemory, ProductName};
 
 use crate::base::{
     crypto::{MasterKey, Secret},
@@ -73,6 +73,7 @@ macro_rules! settings { ($($field:ident: $kind:ty = $name:literal, $default:lite
 
 settings! {
     environment: Environment = "INSULA_ENVIRONMENT", "development", "`development` (permissive, coloured logs) or `production` (refuses insecure settings, JSON logs)";
+    product_name: ProductName = "INSULA_PRODUCT_NAME", "Insula", "Name of the product in e-mails, on pages and in the web console: 1 to 50 characters";
     bind: SocketAddr = "INSULA_BIND", "127.0.0.1:8080", "IP address and port to listen on; port 0 picks a free port";
     ops_bind: SocketAddr = "INSULA_OPS_BIND", "127.0.0.1:9090", "IP address and port of the ops port, which is for operators only: `/metrics`, `/livez`, `/readyz`; port 0 picks a free port";
     public_url: Option<String> = "INSULA_PUBLIC_URL", "", "Public URL of this installation, such as `https://insula.example`; if unset, the URL of the listen address";
@@ -107,7 +108,7 @@ settings! {
     personal_organizations: bool = "INSULA_PERSONAL_ORGANIZATIONS", "true", "Create a personal organization at registration";
     smtp_url: Option<SmtpUrl> = "INSULA_SMTP_URL", "", "Mail server: `smtp://user:password@host:port` (STARTTLS; less strict with `?tls=opportunistic` or `?tls=none`) or `smtps://…`; if set, new accounts must verify their e-mail address. If unset, `INSULA_MAIL_FOLDER`. Without both, no e-mail is sent, accounts are verified automatically, and development shows the e-mails at `/dev/mail`";
     mail_folder: Option<PathBuf> = "INSULA_MAIL_FOLDER", "", "Folder to which e-mails are written as files if `INSULA_SMTP_URL` is not set; if set, new accounts must verify their e-mail address";
-    mail_from: Option<String> = "INSULA_MAIL_FROM", "", "Sender of e-mails, such as `Acme <hello@acme.example>`; if unset, `Insula <no-reply@…>` at `INSULA_MAIL_DOMAIN`";
+    mail_from: Option<String> = "INSULA_MAIL_FROM", "", "Sender of e-mails, such as `Acme <hello@acme.example>`; if unset, `INSULA_PRODUCT_NAME` and `no-reply@…` at `INSULA_MAIL_DOMAIN`";
     mail_domain: Option<HostName> = "INSULA_MAIL_DOMAIN", "", "Domain in the `Message-ID` of e-mails, such as `acme.example`; if unset, the host of `INSULA_PUBLIC_URL`";
     mail_helo: Option<HostName> = "INSULA_MAIL_HELO", "", "Host name sent to the mail server (EHLO), such as `app1.acme.example`; if unset, `INSULA_MAIL_DOMAIN`, or the name of this machine if that is not a full host name";
     mail_connections: u32 = "INSULA_MAIL_CONNECTIONS", "32", "Maximum connections of one process to the mail server";

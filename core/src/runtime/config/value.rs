@@ -70,6 +70,20 @@ impl Value for CspMode {
     }
 }
 
+/// The name of the product, as users see it: 1 to 50 characters, no control characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProductName(pub String);
+
+impl Value for ProductName {
+    fn parse(text: &str) -> Result<Self, &'static str> {
+        let is_valid = (1..=50).contains(&text.chars().count())
+            && text.trim() == text
+            && !text.chars().any(char::is_control);
+        let expected = "1 to 50 characters, without control characters and without spaces at the ends";
+        is_valid.then(|| Self(text.to_owned())).ok_or(expected)
+    }
+}
+
 /// Origins, spelled as in the header `Origin` of browsers (RFC 6454 §6.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OriginList(pub Vec<String>);

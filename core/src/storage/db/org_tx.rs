@@ -324,8 +324,11 @@ impl<P: WritePermission> OrgTx<P> {
     /// Commits all changes.
     ///
     /// # Errors
-    /// In debug builds, a change without an audit event.
+    /// `Internal` for a dry run; in debug builds, a change without an audit event.
     pub async fn commit(self) -> Result<()> {
+        if self.proof.is_dry_run() {
+            return Err(Error::Internal("a dry run is never committed"));
+        }
         self.open.commit().await
     }
 

@@ -1,9 +1,12 @@
 //! Queries inside one organization. The scope is added last, on every table of the query.
 
+use std::collections::HashMap;
+
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, JoinType, PaginatorTrait,
     PartialModelTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Related, Select, SelectExt,
     SelectTwo, Value,
+    prelude::Uuid,
     sea_query::{Expr, ExprTrait, IntoCondition, Order, UnionType},
 };
 
@@ -196,6 +199,18 @@ where
         Ok(self.with_scope().count(tx).await?)
     }
 
+    /// The number of rows for each id in `column`.
+    ///
+    /// # Errors
+    /// Database errors.
+    pub async fn count_by(self, column: E::Column) -> Result<HashMap<Uuid, u64>> {
+        let tx = self.tx;
+        let rows =
+            self.with_scope().select_only().column_as(column, "key").column_as(E::ID.count(), "number");
+        let counts: Vec<KeyCount> = rows.group_by(column).into_model().all(tx).await?;
+        Ok(counts.into_iter().map(|count| (count.key, count.number.unsigned_abs())).collect())
+    }
+
     /// Is there any row?
     ///
     /// # Errors
@@ -222,6 +237,13 @@ where
         let tx = self.tx;
         keyset::page(self.with_scope(), tx, request).await
     }
+}
+
+/// The number of rows with one id of [`ScopedQuery::count_by`].
+#[derive(FromQueryResult)]
+struct KeyCount {
+    key: Uuid,
+    number: i64,
 }
 
 /// The answer to one condition of [`ScopedQuery::greatest_of_each`].

@@ -24,8 +24,8 @@ pub(crate) use entity::{Column, Entity};
 pub use entity::{InvitationStatus, Model as Invitation};
 pub(crate) use erasure::{erase, organizations_inviting};
 pub use expiry::expire_overdue;
-pub(crate) use recipient::with_details;
-pub use recipient::{InvitationView, InvitedAccount, list_for_recipient, open};
+pub use recipient::{InvitationView, InvitedAccount, list_for_recipient, open, open_received};
+pub(crate) use recipient::{received_by, with_details};
 pub use role_removal::{RoleRemoval, remove_role, try_remove_role};
 pub use send::{invite, resend};
 

@@ -4,15 +4,15 @@ use std::collections::HashMap;
 
 use sea_orm::{
     ColumnTrait, Condition, FromQueryResult, IdenStatic,
-    sea_query::{Asterisk, ExprTrait, Query, SimpleExpr},
+    sea_query::{Asterisk, ExprTrait, IntoCondition, Query, SimpleExpr},
 };
 
 use super::{Column, Entity, Invitation, InvitationKey, InvitationStatus, invitation_roles};
 use crate::{
-    Result,
+    Error, Result,
     base::{
         error::ErrorCode,
-        ids::{OrgId, UserId},
+        ids::{InvitationId, OrgId, UserId},
         pagination::{Page, PageRequest},
     },
     identity::{
@@ -78,6 +78,32 @@ pub async fn open(db: &Db, token: &str) -> Result<(OneTimeToken, InvitationView,
     Ok((link, view, account))
 }
 
+/// Returns the invitation to the verified e-mail address of a user, with the row of its valid token. The user answers without
+/// the token, because the session and the verification prove the same as it does.
+///
+/// # Errors
+/// `NotFound` if the invitation is to another e-mail address, or if the address of the user is not verified;
+/// `INVITATION_EXPIRED` if it is closed or has expired, or if its organization is deleted.
+pub async fn open_received(db: &Db, user: &User, id: InvitationId) -> Result<(OneTimeToken, InvitationView)> {
+    if user.email_verified_at.is_none() {
+        return Err(Error::NotFound("invitation"));
+    }
+    #[expect(clippy::disallowed_methods, reason = "users read their own invitations, across organizations")]
+    let tx = db.unscoped().await?;
+    let own = Column::Id.eq(id).and(Column::EmailCanonical.eq(user.email_canonical.as_str()));
+    let found: Vec<Invitation> = rows(&tx, Entity, own).await?;
+    let invitation = found.into_iter().next().ok_or(Error::NotFound("invitation"))?;
+    let expired = ErrorCode::InvitationExpired;
+    if invitation.status_at(tx.now()) != InvitationStatus::Pending {
+        return Err(expired.refuse());
+    }
+    let token = one_time_tokens::valid_of_invitation(tx.now(), id, &user.email_canonical);
+    let tokens: Vec<OneTimeToken> = rows(&tx, one_time_tokens::Entity, token).await?;
+    let token = tokens.into_iter().next().ok_or(expired.refuse())?;
+    let view = with_details(&tx, vec![invitation]).await?.into_iter().next().ok_or(expired.refuse())?;
+    Ok((token, view))
+}
+
 /// Returns one page of the pending invitations to the e-mail address of a user. The page is empty if the e-mail address is
 /// not verified.
 ///
@@ -88,14 +114,23 @@ pub async fn list_for_recipient(
     user: &User,
     request: PageRequest<InvitationKey>,
 ) -> Result<Page<InvitationView>> {
+    #[expect(clippy::disallowed_methods, reason = "users read their own invitations, across organizations")]
+    let tx = db.unscoped().await?;
+    received_by(&tx, user, request).await
+}
+
+/// Returns one page of the pending invitations to a user, as [`list_for_recipient`].
+pub(crate) async fn received_by(
+    tx: &Unscoped,
+    user: &User,
+    request: PageRequest<InvitationKey>,
+) -> Result<Page<InvitationView>> {
     if user.email_verified_at.is_none() {
         return Ok(Page { data: Vec::new(), next: None });
     }
-    #[expect(clippy::disallowed_methods, reason = "users read their own invitations, across organizations")]
-    let tx = db.unscoped().await?;
     let condition = Column::EmailCanonical.eq(user.email_canonical.as_str());
     let page = tx.page(Condition::all().add(condition.and(open_at(tx.now()))), request).await?;
-    Ok(Page { data: with_details(&tx, page.data).await?, next: page.next })
+    Ok(Page { data: with_details(tx, page.data).await?, next: page.next })
 }
 
 fn open_at(now: chrono::DateTime<chrono::Utc>) -> SimpleExpr {
@@ -128,9 +163,9 @@ pub(crate) async fn with_details(tx: &Unscoped, invitations: Vec<Invitation>) ->
 async fn rows<M: FromQueryResult + Send + Sync>(
     tx: &Unscoped,
     table: impl IdenStatic + 'static,
-    condition: SimpleExpr,
+    condition: impl IntoCondition,
 ) -> Result<Vec<M>> {
     let mut query = Query::select();
-    query.column(Asterisk).from(table).and_where(condition);
+    query.column(Asterisk).from(table).cond_where(condition);
     tx.rows(&query).await
 }

@@ -21,7 +21,7 @@ use crate::{
         db::{ExpectedVersion, OrgTx, chunks},
     },
     tenancy::{
-        members::{self, PermissionDiff, join},
+        members::{self, MemberEffect, join},
         roles::RoleRef,
     },
 };
@@ -30,7 +30,7 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoleRemoval {
     /// The permissions that members would gain and lose.
-    pub effects: Vec<PermissionDiff>,
+    pub effects: Vec<MemberEffect>,
     /// The pending invitations that would grant the other role.
     pub invitations: Vec<InvitationId>,
 }

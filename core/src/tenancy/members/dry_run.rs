@@ -11,6 +11,7 @@ use crate::{
         ids::{MemberId, RoleId},
         permissions::{PermissionSet, RequiredPermission, RoleGrants},
     },
+    identity::users,
     storage::db::{OrgTx, chunks},
     tenancy::roles::{self, Role},
 };
@@ -24,6 +25,15 @@ pub struct PermissionDiff {
     pub gains: PermissionSet,
     /// Permissions only before the change.
     pub loses: PermissionSet,
+}
+
+/// The effect of a change on one member, who is named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberEffect {
+    /// The permissions that the member gains and loses.
+    pub diff: PermissionDiff,
+    /// The name of the user, as shown to others.
+    pub display_name: String,
 }
 
 /// The permissions of each active member.
@@ -42,6 +52,25 @@ impl PermissionDiff {
         let diffs = members.into_iter().map(diff);
         diffs.filter(|diff| !(diff.gains.is_empty() && diff.loses.is_empty())).collect()
     }
+}
+
+/// Returns the differences from `before` to `after` with the names of the members, sorted by id.
+pub(crate) async fn effects<P: RequiredPermission>(
+    tx: &OrgTx<P>,
+    before: &MemberPermissionSets,
+    after: &MemberPermissionSets,
+) -> Result<Vec<MemberEffect>> {
+    let diffs = PermissionDiff::between(before, after);
+    let members = tx.find::<Entity>().with::<users::Entity>();
+    let ids: Vec<_> = diffs.iter().map(|diff| diff.member).collect();
+    let members = members.all_of(Column::Id, ids).await?;
+    let mut names: BTreeMap<_, _> =
+        members.into_iter().map(|(member, user)| (member.id, user.display_name())).collect();
+    let effect = |diff: PermissionDiff| MemberEffect {
+        display_name: names.remove(&diff.member).unwrap_or_default(),
+        diff,
+    };
+    Ok(diffs.into_iter().map(effect).collect())
 }
 
 /// Returns the permissions of the active ones of these members.

@@ -58,7 +58,7 @@ pub struct MemberFilter {
     pub role: Option<RoleRef>,
     /// Members with this status. `None`: all except removed members.
     pub status: Option<MembershipState>,
-    /// Members whose e-mail address or username contains the term.
+    /// Members whose e-mail address, username or name contains the term.
     pub term: Option<SearchTerm>,
 }
 

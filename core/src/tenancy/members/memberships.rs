@@ -80,6 +80,17 @@ fn memberships_query(users: impl IntoIterator<Item = UserId>) -> SelectStatement
 /// # Errors
 /// Any database error.
 pub async fn list_mine(db: &Db, user: UserId, request: PageRequest<()>) -> Result<Page<UserMembership>> {
+    #[expect(clippy::disallowed_methods, reason = "users read their own memberships, across organizations")]
+    let tx = db.unscoped().await?;
+    organizations_of(&tx, user, request).await
+}
+
+/// Returns one page of the organizations of a user, as [`list_mine`].
+pub(crate) async fn organizations_of(
+    tx: &Unscoped,
+    user: UserId,
+    request: PageRequest<()>,
+) -> Result<Page<UserMembership>> {
     let mut query = memberships_query([user]);
     query
         .column((organizations::Entity, Asterisk))
@@ -93,13 +104,11 @@ pub async fn list_mine(db: &Db, user: UserId, request: PageRequest<()>) -> Resul
             Expr::tuple([Expr::col(member(entity::Column::JoinedAt)), Expr::col(member(entity::Column::Id))]);
         query.and_where(row.gt(Expr::tuple([Expr::value(joined_at), Expr::value(id)])));
     }
-    #[expect(clippy::disallowed_methods, reason = "users read their own memberships, across organizations")]
-    let tx = db.unscoped().await?;
     let mut data: Vec<UserMembership> = tx.rows(&query).await?;
     let has_more = data.len() as u64 > request.limit;
     data.truncate(usize::try_from(request.limit).unwrap_or(usize::MAX));
     let members = data.iter().map(|membership| membership.member);
-    let mut roles = role_summary::across::<member_roles::Entity, _>(&tx, members).await?;
+    let mut roles = role_summary::across::<member_roles::Entity, _>(tx, members).await?;
     for membership in &mut data {
         membership.roles = roles.remove(&membership.member).unwrap_or_default();
     }

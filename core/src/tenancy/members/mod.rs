@@ -21,18 +21,19 @@ mod member_ref;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use sea_orm::{ActiveValue::Set, ColumnTrait, DerivePartialModel, PartialModelTrait};
 use serde_json::json;
 
 pub use activity::activity;
-pub use dry_run::PermissionDiff;
+pub use dry_run::{MemberEffect, PermissionDiff};
 pub use entity::Model as Member;
 pub(crate) use entity::{Column, Entity};
 pub use list::{MemberDetails, MemberFilter, MemberKey, MembershipState, exists, get, list};
 pub(crate) use locking::{lock_active, lock_all, lock_one};
 pub use member_ref::MemberRef;
+pub(crate) use memberships::organizations_of;
 pub use memberships::{UserMembership, default_organization, list_mine};
 pub(crate) use memberships::{belongs, default_organizations};
 pub(crate) use offboarding::{MembershipRecord, end_membership, memberships_of};
@@ -55,7 +56,7 @@ use crate::{
         ids::{MemberId, MemberRoleId, RoleId, UserId},
         permissions::{
             Authorized, BuiltinRole, MembersRead, Membership, Permission, Platform, RequiredPermission,
-            RoleGrants,
+            RoleGrants, RolesRead,
         },
     },
     storage::{
@@ -130,6 +131,17 @@ async fn roles_of<P: RequiredPermission, V: PartialModelTrait + Send + Sync>(
 ) -> Result<Vec<V>> {
     let held = tx.find::<member_roles::Entity>().filter(member_roles::Column::MemberId.is_in(members));
     held.join::<roles::Entity>().select_as(member_roles::Column::Id).await
+}
+
+/// Returns the number of members with each of these roles. Roles without members are left out. Suspended members count.
+///
+/// # Errors
+/// Any database error.
+pub async fn count_by_role(tx: &OrgTx<RolesRead>, roles: Vec<RoleId>) -> Result<HashMap<RoleId, u64>> {
+    let held = member_roles::Column::RoleId.is_in(roles);
+    let counts =
+        tx.find::<member_roles::Entity>().filter(held).count_by(member_roles::Column::RoleId).await?;
+    Ok(counts.into_iter().map(|(role, count)| (RoleId(role), count)).collect())
 }
 
 /// The permissions of a member, with the roles that grant them.

@@ -10,8 +10,8 @@ use sea_orm::{
 use serde_json::json;
 
 use super::{
-    Entity, PermissionDiff,
-    dry_run::{holders, permission_sets},
+    Entity, MemberEffect,
+    dry_run::{effects, holders, permission_sets},
     entity::Column,
     locking::lock_many,
     member_roles,
@@ -126,11 +126,11 @@ pub(crate) async fn effects_of_removal(
     tx: &OrgTx<RolesDelete>,
     id: RoleId,
     removal: impl Future<Output = Result<()>>,
-) -> Result<Vec<PermissionDiff>> {
+) -> Result<Vec<MemberEffect>> {
     let members = holders(tx, id).await?;
     let before = permission_sets(tx, &members).await?;
     removal.await?;
-    Ok(PermissionDiff::between(&before, &permission_sets(tx, &members).await?))
+    effects(tx, &before, &permission_sets(tx, &members).await?).await
 }
 
 /// Determines the effect of [`roles::set_permissions`] by running it. The transaction must not be committed.
@@ -142,9 +142,9 @@ pub async fn try_set_permissions(
     id: RoleId,
     permissions: PermissionSet,
     expected: &ExpectedVersion,
-) -> Result<Vec<PermissionDiff>> {
+) -> Result<Vec<MemberEffect>> {
     let members = holders(tx, id).await?;
     let before = permission_sets(tx, &members).await?;
     roles::set_permissions(tx, id, permissions, expected).await?;
-    Ok(PermissionDiff::between(&before, &permission_sets(tx, &members).await?))
+    effects(tx, &before, &permission_sets(tx, &members).await?).await
 }

@@ -6,8 +6,8 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, Condition};
 use serde_json::{Value, json};
 
 use super::{
-    Entity, MemberDetails, MembershipState, PermissionDiff, REMOVED,
-    dry_run::permission_sets,
+    Entity, MemberDetails, MemberEffect, MembershipState, REMOVED,
+    dry_run::{effects, permission_sets},
     entity::{ActiveModel, Column},
     list::{get, ids},
     member_roles, ownership, removal,
@@ -124,10 +124,10 @@ pub async fn try_update(
     id: MemberId,
     changes: MemberChanges,
     expected: &ExpectedMember,
-) -> Result<Vec<PermissionDiff>> {
+) -> Result<Vec<MemberEffect>> {
     let before = permission_sets(tx, &[id]).await?;
     update(tx, id, changes, expected).await?;
-    Ok(PermissionDiff::between(&before, &permission_sets(tx, &[id]).await?))
+    effects(tx, &before, &permission_sets(tx, &[id]).await?).await
 }
 
 /// Removes a member. Their work stays, and their roles are deleted.

@@ -25,7 +25,7 @@ use crate::{
     base::{
         error::ErrorCode,
         ids::OrgId,
-        permissions::{OrganizationRead, Platform},
+        permissions::{OrganizationRead, Platform, RequiredPermission},
         text::{Name, Slug},
     },
     storage::{
@@ -122,6 +122,11 @@ pub(crate) async fn create(tx: &OrgTx<Platform>, new: NewOrganization, kind: &st
 /// # Errors
 /// `NotFound` when it was deleted at the same time.
 pub async fn get(tx: &OrgTx<OrganizationRead>) -> Result<Organization> {
+    current(tx).await
+}
+
+/// Returns the organization, as [`get`]. Every member may know its name.
+pub(crate) async fn current<P: RequiredPermission>(tx: &OrgTx<P>) -> Result<Organization> {
     tx.find::<Entity>().one().await
 }
 

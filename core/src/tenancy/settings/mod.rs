@@ -112,6 +112,11 @@ fn stored(settings: Option<&str>) -> Map<String, Value> {
     settings.and_then(|settings| serde_json::from_str(settings).ok()).unwrap_or_default()
 }
 
+/// Returns the settings in the row of an organization.
+pub(crate) fn of(organization: &Organization) -> Settings {
+    Settings::of(organization)
+}
+
 /// Returns the settings.
 ///
 /// # Errors

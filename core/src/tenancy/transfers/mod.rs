@@ -5,7 +5,11 @@
 mod entity;
 
 use chrono::TimeDelta;
-use sea_orm::{ActiveValue::Set, ColumnTrait};
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, Condition,
+    sea_query::{Asterisk, Expr, ExprTrait, JoinType, Order, Query},
+};
 use serde_json::{Value, json};
 
 use entity::ActiveModel;
@@ -16,12 +20,12 @@ use crate::{
     Error, Result,
     base::{
         error::{ErrorCode, FieldErrors},
-        ids::{MemberId, OwnerTransferId},
+        ids::{MemberId, OwnerTransferId, UserId},
         permissions::{Membership, OrganizationTransfer, OwnMembership, RequiredPermission, WritePermission},
     },
     storage::{
         audit::{Action, EventDetails},
-        db::OrgTx,
+        db::{OrgTx, Unscoped},
         outbox::Job,
     },
     tenancy::{members, organizations},
@@ -98,6 +102,31 @@ async fn check_recipient<P: RequiredPermission>(tx: &OrgTx<P>, from: MemberId, t
 pub async fn pending(tx: &OrgTx<Membership>) -> Result<Transfer> {
     let pending = find_unanswered(tx).await?.filter(|transfer| transfer.expires_at > tx.now());
     pending.ok_or(Error::NotFound("transfer"))
+}
+
+/// Returns the pending transfers, of all organizations, that a user can accept.
+pub(crate) async fn offered_to(tx: &Unscoped, user: UserId) -> Result<Vec<Transfer>> {
+    let transfer = |column: Column| Expr::col((Entity, column));
+    let member = |column: members::Column| Expr::col((members::Entity, column));
+    let organization = |column: organizations::Column| Expr::col((organizations::Entity, column));
+    let recipient = Condition::all()
+        .add(member(members::Column::OrganizationId).eq(transfer(Column::OrganizationId)))
+        .add(member(members::Column::Id).eq(transfer(Column::ToMemberId)))
+        .add(member(members::Column::Status).eq(members::ACTIVE));
+    let existing = Condition::all()
+        .add(organization(organizations::Column::Id).eq(transfer(Column::OrganizationId)))
+        .add(organization(organizations::Column::DeletedAt).is_null());
+    let mut query = Query::select();
+    query
+        .column((Entity, Asterisk))
+        .from(Entity)
+        .join(JoinType::InnerJoin, members::Entity, recipient)
+        .join(JoinType::InnerJoin, organizations::Entity, existing)
+        .and_where(member(members::Column::UserId).eq(user))
+        .and_where(transfer(Column::Status).eq(OwnerTransferStatus::Pending))
+        .and_where(transfer(Column::ExpiresAt).gt(tx.now()))
+        .order_by((Entity, Column::Id), Order::Asc);
+    tx.rows(&query).await
 }
 
 /// Accepts the transfer. In one transaction, the caller becomes an owner and the sender an admin.

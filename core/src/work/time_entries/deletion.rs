@@ -78,7 +78,7 @@ pub async fn restore(tx: &OrgTx<TimeEntriesDelete>, id: TimeEntryId) -> Result<T
         }
         ended_at => ended_at,
     };
-    if ended_at.is_none() && timer::find(tx, member).await?.is_some() {
+    if ended_at.is_none() && timer::running_of(tx, member).await?.is_some() {
         return Err(ErrorCode::TimerRunning.refuse());
     }
     let span = Span { started_at: before.started_at, ended_at };

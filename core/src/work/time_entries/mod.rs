@@ -35,6 +35,7 @@ pub use list::{TimeEntryFilter, TimeEntryKey, list};
 pub(crate) use offboarding::{stop_all_timers, stop_timer_of};
 pub use references::ProjectRef;
 pub use tag_deletion::delete_tag;
+pub(crate) use timer::running_of;
 pub use timer::{NewTimer, running, start, stop};
 pub use update::{TimeEntryChanges, update};
 

@@ -40,11 +40,11 @@ pub struct NewTimer {
 /// # Errors
 /// `NOT_A_MEMBER` for superusers.
 pub async fn running(tx: &OrgTx<TimeEntriesRead>) -> Result<Option<TimeEntryWithTags>> {
-    find(tx, tx.own_member()?).await
+    running_of(tx, tx.own_member()?).await
 }
 
 /// The running entry of a member.
-pub(super) async fn find<P: RequiredPermission>(
+pub(crate) async fn running_of<P: RequiredPermission>(
     tx: &OrgTx<P>,
     member: MemberId,
 ) -> Result<Option<TimeEntryWithTags>> {
@@ -65,7 +65,7 @@ pub async fn start(tx: &OrgTx<TimeEntriesCreate>, new: NewTimer) -> Result<TimeE
     let member = tx.own_member()?;
     let span = Span::new(new.started_at.unwrap_or(tx.now()), None);
     // Two concurrent requests can both find none. Then a unique index rejects the second.
-    if find(tx, member).await?.is_some() {
+    if running_of(tx, member).await?.is_some() {
         return Err(ErrorCode::TimerRunning.refuse());
     }
     write(tx, member, span, new.about, (EntrySource::Timer, Action::TimeEntryStarted)).await
@@ -79,7 +79,7 @@ pub async fn start(tx: &OrgTx<TimeEntriesCreate>, new: NewTimer) -> Result<TimeE
 pub async fn stop(tx: &OrgTx<TimeEntriesUpdate>) -> Result<TimeEntryWithTags> {
     let member = tx.own_member()?;
     members::lock_one(tx, member).await?;
-    let before = find(tx, member).await?.ok_or(ErrorCode::TimerNotRunning.refuse())?;
+    let before = running_of(tx, member).await?.ok_or(ErrorCode::TimerNotRunning.refuse())?;
     let rules = Rules::of(tx).await?;
     let started_at = before.entry.started_at;
     // The clock can have been set back meanwhile.

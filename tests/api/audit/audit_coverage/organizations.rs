@@ -104,6 +104,13 @@ async fn invitations(walk: &mut Walk, server: &Server, ada: &Client) -> Client {
     let token = server.invitation_token("carl@example.com", 1).await;
     walk.step(&anybody, "declineInvitation", &[], json!({ "token": token })).await;
 
+    // Kim answers without the links, and leaves again.
+    let kim = anybody.register("kim@example.com").await;
+    let invite = async || text(&ada.invite(ORG, "kim@example.com", &["viewer"]).await.expect(201), "id");
+    walk.step(&kim, "declineMyInvitation", &[&invite().await], Value::Null).await;
+    walk.step(&kim, "acceptMyInvitation", &[&invite().await], Value::Null).await;
+    kim.request("POST", &format!("{ROOT}/leave")).await.expect(204);
+
     // Bob's e-mail address is not verified.
     anybody.register("bob@example.com").await;
     walk.database()

@@ -138,6 +138,8 @@ pub(super) const TABLE: &[(&str, &[&str])] = &[
             "acme member.added by user bob",
         ],
     ),
+    ("acceptMyInvitation", &["acme invitation.accepted by user kim", "acme member.added by user kim"]),
+    ("declineMyInvitation", &["acme invitation.declined by user kim"]),
     // The link works without an account.
     ("declineInvitation", &["acme invitation.declined by anonymous"]),
     ("createRole", &["acme role.created by user ada"]),

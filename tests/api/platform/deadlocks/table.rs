@@ -49,6 +49,8 @@ pub(super) const TABLE: &[(&str, Ask)] = &[
     ("revokeInvitation", |w, _| w.ada.delete(&w.at(&format!("/invitations/{}", w.invited)))),
     ("acceptInvitation", |w, _| w.nina.post("/api/v1/invitations/accept", json!({ "token": w.token }))),
     ("declineInvitation", |w, _| w.nina.post("/api/v1/invitations/decline", json!({ "token": w.token }))),
+    ("acceptMyInvitation", |w, _| w.nina.request("POST", &w.received("accept"))),
+    ("declineMyInvitation", |w, _| w.nina.request("POST", &w.received("decline"))),
     ("createRole", |w, n| {
         w.post("/roles", json!({ "name": format!("Role {n}"), "permissions": ["tasks:read"] }))
     }),

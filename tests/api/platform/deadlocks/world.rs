@@ -259,6 +259,11 @@ impl World {
         self.ada.patch(&self.at(path), patch).header("if-match", "*")
     }
 
+    /// The path of Nina's answer to her invitation.
+    pub(super) fn received(&self, answer: &str) -> String {
+        format!("/api/v1/users/me/invitations/{}/{answer}", self.invited)
+    }
+
     pub(super) fn invitation(&self, number: usize) -> Value {
         json!({ "email": format!("guest{}-{number}@example.com", self.number), "roles": ["lead", "viewer"] })
     }

@@ -1,12 +1,16 @@
 //! The templates of e-mails. Files of the operator can replace the built-in ones.
 
-use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
+mod own_templates;
+
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use insula_core::lifecycle::email_content::{EmailContent, Template};
 use minijinja::{
     AutoEscape, Environment, Error, UndefinedBehavior, Value, context, escape_formatter, syntax::SyntaxConfig,
 };
+
+pub use own_templates::mail_languages;
 
 use crate::smtp::RenderedEmail;
 
@@ -63,7 +67,10 @@ impl Templates {
         let mut texts: BTreeMap<String, String> =
             BUILT_IN.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
         if let Some(folder) = own {
-            texts.extend(read(folder).map_err(|error| vec![format!("INSULA_MAIL_TEMPLATES: {error}")])?);
+            texts.extend(
+                own_templates::read(folder)
+                    .map_err(|error| vec![format!("INSULA_MAIL_TEMPLATES: {error}")])?,
+            );
         }
         let names: Arc<[String]> = texts.keys().cloned().collect();
         let location = |name: &str| match own.map(|folder| folder.join(name)) {
@@ -160,38 +167,6 @@ impl Templates {
 fn is_file_of(name: &str, template: Template) -> bool {
     let file = name.rsplit('/').next().unwrap_or_default();
     file.rsplit_once('.').is_some_and(|(stem, _)| stem == template.as_str())
-}
-
-/// The templates of a folder by name, such as `en/verify.html`. A file with another name is an error.
-fn read(folder: &Path) -> Result<Vec<(String, String)>, String> {
-    let path_error = |path: &Path, error: std::io::Error| format!("{}: {error}", path.display());
-    let mut found = Vec::new();
-    for language in fs::read_dir(folder).map_err(|error| path_error(folder, error))? {
-        let language = language.map_err(|error| path_error(folder, error))?.path();
-        let Some(tag) =
-            language.file_name().and_then(|name| name.to_str()).filter(|name| !name.starts_with('.'))
-        else {
-            continue;
-        };
-        if !language.is_dir() {
-            continue;
-        }
-        for file in fs::read_dir(&language).map_err(|error| path_error(&language, error))? {
-            let file = file.map_err(|error| path_error(&language, error))?.path();
-            let Some(name) = file.file_name().and_then(|name| name.to_str()) else { continue };
-            if name.starts_with('.') || !(name.ends_with(".txt") || name.ends_with(".html")) {
-                continue;
-            }
-            let is_known =
-                BUILT_IN.iter().any(|(known, _)| known.split_once('/').is_some_and(|(_, file)| file == name));
-            if !is_known {
-                return Err(format!("{}: there is no template with this name", file.display()));
-            }
-            let text = fs::read_to_string(&file).map_err(|error| path_error(&file, error))?;
-            found.push((format!("{tag}/{name}"), text));
-        }
-    }
-    Ok(found)
 }
 
 /// Splits a text e-mail into subject and body. The first line is `Subject: …`. Consecutive empty lines become one.

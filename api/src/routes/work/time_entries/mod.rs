@@ -33,7 +33,8 @@ use crate::{
     problem::{Result, WithConflict},
     state::AppState,
 };
-use schema::{TimeEntry, TimeEntryCreate, TimeEntryUpdate};
+pub(in crate::routes) use schema::TimeEntry;
+use schema::{TimeEntryCreate, TimeEntryUpdate};
 
 pub struct TimeEntriesApi(pub Arc<AppState>);
 

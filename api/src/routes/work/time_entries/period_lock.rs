@@ -23,7 +23,7 @@ pub struct PeriodLocksApi(pub Arc<AppState>);
 
 /// The period lock of an organization.
 #[derive(Object, Serialize)]
-struct PeriodLock {
+pub(in crate::routes) struct PeriodLock {
     /// Time entries that started before this time cannot be changed. Whole seconds. `null`: nothing is
     /// locked.
     #[oai(nullable)]
