@@ -5,6 +5,7 @@
 
 mod audit;
 mod background_tasks;
+mod backup;
 mod completion;
 mod config;
 mod create_superuser;
@@ -77,6 +78,8 @@ enum Command {
     /// Verify exported audit logs
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Copy a SQLite database into a new file while it is in use, and check the copy
+    Backup(backup::Args),
     /// Send a test e-mail
     #[command(subcommand)]
     Email(email::Command),
@@ -128,6 +131,7 @@ fn dispatch(flags: &Flags, command: Command) -> Result<(), CliError> {
             Command::Migrate(command) => migrate::run(&config, &command).await,
             Command::CreateSuperuser(args) => create_superuser::run(&config, args).await,
             Command::Seed(command) => seed::run(&config, &command).await,
+            Command::Backup(args) => backup::run(&config, &args).await,
             Command::Email(command) => email::run(&config, &command).await,
             Command::Doctor(args) => doctor::run(&config, &args).await,
             Command::Healthcheck(args) => healthcheck::run(&config, &args).await,

@@ -1,6 +1,7 @@
 //! The program as operators run it: command line, configuration, databases, e-mail, jobs and several processes.
 
 mod cli;
+mod backup;
 mod clock_skew;
 mod cluster;
 mod configuration;

@@ -1,6 +1,7 @@
 //! The only module that holds connections. All other modules get a transaction that is already restricted to its scope:
 //! [`OrgTx`] (one organization), [`GlobalTx`] (tables that no organization owns) or, with a reason, [`Unscoped`].
 
+mod backup;
 mod subquery;
 mod driver;
 mod entity_macros;
@@ -32,6 +33,7 @@ mod version;
 use std::{sync::Arc, time::Duration};
 
 pub(crate) use aggregate::{Aggregation, GroupKey, IntervalTable, TimeBucket};
+pub use backup::{BackupError, SqliteBackup};
 pub(crate) use chunks::chunks;
 use clock_skew::ClockSkew;
 pub(crate) use entity_macros::{tenant_table, without_relations};
