@@ -10,7 +10,7 @@ use crate::base::ids::{MemberId, OrgId};
 pub struct ActorAccess {
     /// The membership of the actor; `None` for the platform and for superusers.
     pub member: Option<MemberId>,
-    /// The roles of the member, the oldest first; none for the platform and for superusers.
+    /// The roles of the member, in the order in which they were granted; none for the platform and for superusers.
     pub roles: Arc<[RoleGrants]>,
     /// The permissions of the actor in the organization.
     pub held: PermissionSet,

@@ -12,7 +12,7 @@ use crate::tenancy::members::{self, member_roles};
 use crate::{
     Result,
     base::{
-        ids::{MemberId, OrgId, RoleId},
+        ids::{MemberId, MemberRoleId, OrgId, RoleId},
         permissions::{MembershipAccess, Permission, PermissionSet, RoleGrants},
     },
     identity::{
@@ -54,6 +54,7 @@ struct Row {
     status: Option<String>,
     is_deleted: bool,
     member: Option<MemberId>,
+    held: Option<MemberRoleId>,
     role: Option<RoleId>,
     key: Option<String>,
     name: Option<String>,
@@ -73,6 +74,7 @@ impl FromQueryResult for Row {
             status: row.try_get("", "status")?,
             is_deleted: row.try_get("", "deleted")?,
             member: row.try_get("", "member")?,
+            held: row.try_get("", "held")?,
             role: row.try_get("", "role")?,
             key: row.try_get("", "key")?,
             name: row.try_get("", "name")?,
@@ -102,15 +104,18 @@ pub(super) async fn look_up(tx: &Unscoped, claims: &Claims, org: &OrgRef) -> Res
             roles: Arc::default(),
         },
     };
-    // Sorted by id, which is the order of creation, so that responses have a stable order.
-    let mut roles = BTreeMap::<RoleId, RoleGrants>::new();
+    // In the order in which the roles were granted, which is the order of their ids.
+    let mut roles = BTreeMap::<MemberRoleId, RoleGrants>::new();
     for row in rows {
-        let (Some(id), Some(key), Some(name)) = (row.role, row.key, row.name) else { continue };
+        let (Some(held), Some(id), Some(key), Some(name)) = (row.held, row.role, row.key, row.name) else {
+            continue;
+        };
         let is_builtin = row.is_builtin.unwrap_or_default();
         let stored: PermissionSet =
             row.permission.as_deref().and_then(Permission::parse).into_iter().collect();
         let allowed = RoleGrants::permissions_of(&key, is_builtin, stored);
-        let role = roles.entry(id).or_insert(RoleGrants { id, key, name, is_builtin, permissions: allowed });
+        let role =
+            roles.entry(held).or_insert(RoleGrants { id, key, name, is_builtin, permissions: allowed });
         role.permissions = role.permissions.union(allowed);
     }
     access.membership.roles = roles.into_values().collect();
@@ -158,6 +163,7 @@ fn query(claims: &Claims, org: &OrgRef, now: DateTime<Utc>) -> SelectStatement {
         .expr_as(Expr::col(organization(Organization::Status)), "status")
         .expr_as(Expr::col(organization(Organization::DeletedAt)).is_not_null(), "deleted")
         .expr_as(Expr::col(member(Member::Id)), "member")
+        .expr_as(Expr::col(held(Held::Id)), "held")
         .expr_as(Expr::col(role(Role::Id)), "role")
         .expr_as(Expr::col(role(Role::Key)), "key")
         .expr_as(Expr::col(role(Role::Name)), "name")
