@@ -1,18 +1,19 @@
 //! The ops port of one process, for operators and their tools. It must not be reachable from the internet.
 //!
 //! It has `/metrics` in the text format of Prometheus, `/livez` (restart the process if it fails) and
-//! `/readyz` (send no requests while it fails). It reveals nothing about users or organizations.
+//! `/readyz` (send no requests while it fails). `/log-filter` shows and changes what the process logs. The port reveals
+//! nothing about users or organizations.
 
 pub mod health;
 
 use std::{io, sync::Arc, time::Duration};
 
 use insula_core::{
-    runtime::telemetry::{Heartbeat, metrics},
+    runtime::telemetry::{Heartbeat, log_filter, metrics},
     storage::db::Db,
 };
 use poem::{
-    EndpointExt, IntoResponse, Response, Route, get, handler,
+    Body, EndpointExt, IntoResponse, Response, Route, get, handler,
     http::{StatusCode, header},
     web::{Data, Json},
 };
@@ -51,7 +52,11 @@ pub async fn serve(listener: TcpListener, ops: Ops, stop: CancellationToken) -> 
         drain_time: Duration::from_secs(1),
         ..Limits::default()
     };
-    let routes = Route::new().at("/metrics", get(show)).at("/livez", get(livez)).at("/readyz", get(readyz));
+    let routes = Route::new()
+        .at("/metrics", get(show))
+        .at("/livez", get(livez))
+        .at("/readyz", get(readyz))
+        .at("/log-filter", get(show_log_filter).put(change_log_filter).delete(reset_log_filter));
     accept(listener, routes.data(ops), limits, Readiness::default(), stop.cancelled()).await.map(drop)
 }
 
@@ -77,6 +82,48 @@ async fn readyz(ops: Data<&Ops>) -> Response {
         refusal => refusal,
     };
     probe_response(reason.map_or_else(|| Ok(with_warnings(&ops.db, json!({ "status": "ok" }))), Err))
+}
+
+/// Maximum size of a log filter in bytes.
+const MAX_FILTER: usize = 4096;
+
+#[handler]
+fn show_log_filter() -> Response {
+    match log_filter::current() {
+        Some(directives) => format!("{directives}\n").into_response(),
+        None => plain(StatusCode::SERVICE_UNAVAILABLE, "this process does not write logs"),
+    }
+}
+
+/// Adds the directives in the body to those of the configuration, until the process ends.
+#[handler]
+async fn change_log_filter(body: Body) -> Response {
+    let Ok(bytes) = body.into_bytes_limit(MAX_FILTER).await else {
+        return plain(StatusCode::PAYLOAD_TOO_LARGE, "a filter has at most 4096 bytes");
+    };
+    match str::from_utf8(&bytes) {
+        Ok(directives) => apply(directives.trim()),
+        Err(_) => plain(StatusCode::BAD_REQUEST, "a filter is UTF-8 text"),
+    }
+}
+
+#[handler]
+fn reset_log_filter() -> Response {
+    apply("")
+}
+
+fn apply(directives: &str) -> Response {
+    match log_filter::change(directives) {
+        Ok(()) => {
+            tracing::info!(added = directives, "the log filter was changed on the ops port");
+            StatusCode::NO_CONTENT.into_response()
+        }
+        Err(error) => plain(StatusCode::BAD_REQUEST, &error.to_string()),
+    }
+}
+
+fn plain(status: StatusCode, text: &str) -> Response {
+    format!("{text}\n").with_status(status).into_response()
 }
 
 /// The response of a probe. The ops port can report the reason of a failure.

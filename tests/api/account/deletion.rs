@@ -278,7 +278,10 @@ async fn a_purged_account_leaves_no_personal_data() {
     let begun = "SELECT count(*) FROM schedules WHERE name = 'purge-accounts' AND next_run > created_at";
     eventually("it was looked for", async || ada.database.scalar(begun).await == 1).await;
     assert_eq!(ada.account().await["email"], "ada@example.com");
+    let found_by = "SELECT count(*) FROM users WHERE search_key LIKE '%ada@example.com%'";
+    assert_eq!(ada.database.scalar(found_by).await, 1);
     ada.forgotten().await;
+    assert_eq!(ada.database.scalar(found_by).await, 0);
     // What became of her e-mails said who she was.
     let mailed = "SELECT DISTINCT \"to\" FROM emails WHERE message_id = '<a@test>'";
     assert_eq!(ada.database.texts(mailed).await, ["eve@example.com"]);

@@ -64,6 +64,38 @@ async fn the_probes_of_the_ops_port_say_why() {
 }
 
 #[tokio::test]
+async fn operators_change_what_a_running_process_logs() {
+    let server = Server::builder().env("RUST_LOG", "warn").start().await;
+    let (operator, client) = (server.ops_client().await, server.client());
+    let put = async |filter: &str| operator.request("PUT", "/log-filter").body("text/plain", filter).await;
+    let configured = operator.get("/log-filter").await.text().to_owned();
+    assert!(configured.contains("warn"), "{configured}");
+    client.get("/api/v1/users/me").await.problem(401, "UNAUTHENTICATED");
+    assert!(!server.log().contains("insula::access"));
+
+    assert_eq!(put("insula=info").await.status, 204);
+    assert!(operator.get("/log-filter").await.text().contains("insula=info"));
+    eventually("requests are logged", async || {
+        client.get("/api/v1/users/me").await.problem(401, "UNAUTHENTICATED");
+        server.log().contains("insula::access")
+    })
+    .await;
+    // Other crates could log what clients send.
+    for (filter, text) in [
+        ("debug", "only targets of insula"),
+        ("insula=debug,hyper=trace", "only targets of insula"),
+        ("insula=loud", "the filter must be directives such as insula=debug"),
+    ] {
+        let refused = put(filter).await;
+        assert_eq!((refused.status, refused.text().contains(text)), (400, true), "{}", refused.text());
+    }
+    assert_eq!(put(&"a=off,".repeat(1000)).await.status, 413);
+    assert!(operator.get("/log-filter").await.text().contains("insula=info"));
+    operator.delete("/log-filter").await.expect(204);
+    assert_eq!(operator.get("/log-filter").await.text(), configured);
+}
+
+#[tokio::test]
 async fn each_port_answers_what_is_its_own() {
     let server = Server::start().await;
     let anybody = server.client();

@@ -5,13 +5,14 @@
 
 pub mod metrics;
 mod failure_log;
+pub mod log_filter;
 pub mod traces;
 mod otlp;
 mod heartbeat;
 
 use std::io::{IsTerminal, stderr};
 
-use tracing_subscriber::{EnvFilter, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{layer::SubscriberExt, util::SubscriberInitExt};
 
 pub use self::{heartbeat::Heartbeat, otlp::TelemetryExport};
 use crate::runtime::config::{Config, ConfigError, Environment};
@@ -32,8 +33,7 @@ fn directives(environment: Environment, filter: &str) -> String {
 ///
 /// Colours are used only if stderr is a terminal and `no_color` is not set (no-color.org).
 pub fn init(environment: Environment, filter: &str, no_color: bool) {
-    let filter =
-        EnvFilter::try_new(directives(environment, filter)).unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = log_filter::configured(directives(environment, filter));
     let lines = tracing_subscriber::fmt::layer().with_writer(stderr);
     let registry = tracing_subscriber::registry().with(filter);
     // In tests, a second call keeps the first subscriber.
@@ -58,6 +58,8 @@ pub fn start_export(config: &Config) -> Result<TelemetryExport, ConfigError> {
 
 #[cfg(test)]
 mod tests {
+    use tracing_subscriber::EnvFilter;
+
     use super::*;
 
     #[test]

@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{fs, time::Duration};
 
 use insula_core::{
     base::{clock::Clock, crypto::Secret},
