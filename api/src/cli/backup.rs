@@ -1,6 +1,7 @@
 //! `insula backup`: copies a SQLite database while it is in use.
 
 use std::{
+    convert::Infallible,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -29,9 +30,11 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), CliError> {
     }
     let backup = SqliteBackup::open(&url, file).await.map_err(|error| failure(file, &error))?;
     let bar = progress(backup.size);
-    let watch = tokio::spawn(watch(bar.clone(), backup.partial().to_owned()));
-    let done = backup.run().await;
-    watch.abort();
+    let partial = backup.partial().to_owned();
+    let done = tokio::select! {
+        done = backup.run() => done,
+        never = watch(&bar, &partial) => match never {},
+    };
     bar.finish_and_clear();
     let size = done.map_err(|error| failure(file, &error))?;
     say(format_args!("backed up and checked: {} ({})", file.display(), HumanBytes(size)));
@@ -56,10 +59,10 @@ fn progress(size: u64) -> ProgressBar {
     bar
 }
 
-/// Shows the size of the growing file until it is aborted.
-async fn watch(bar: ProgressBar, file: PathBuf) {
+/// Shows the size of the growing file, without an end.
+async fn watch(bar: &ProgressBar, file: &Path) -> Infallible {
     loop {
-        if let Ok(written) = tokio::fs::metadata(&file).await {
+        if let Ok(written) = tokio::fs::metadata(file).await {
             bar.set_position(written.len());
         }
         tokio::time::sleep(Duration::from_millis(200)).await;

@@ -48,7 +48,8 @@ impl<P: RequiredPermission> Authorized<P> {
 
     /// The proof with which the platform reads its own data, which belongs to no organization.
     pub(crate) fn platform_read(origin: AuditOrigin) -> Authorized<PlatformRead> {
-        Authorized::from_lookup(OrgId::PLATFORM, origin, ActorAccess::platform())
+        let facts = ActorAccess::platform();
+        Authorized { org: OrgId::PLATFORM, origin, facts, is_dry_run: false, permission: PhantomData }
     }
 
     /// The same proof, for the next of several transactions of one request.
