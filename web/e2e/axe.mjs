@@ -22,7 +22,8 @@ const STATES = [
   { path: '/account/organizations?new=1', ready: '[role=dialog]' },
 ]
 
-async function check(page, label) {
+/** Fails if `page` has a barrier now. */
+export async function check(page, label) {
   await page.addScriptTag({ content: source })
   const found = await page.evaluate(async rules => (await window.axe.run(document, { runOnly: rules })).violations.map(v => `${v.id}: ${v.nodes.slice(0, 3).map(n => `${n.target.join(' ')} ${n.any[0]?.message ?? ''}`).join('; ')}`), RULES)
   assert.deepEqual(found, [], label)

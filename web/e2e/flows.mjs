@@ -1,12 +1,6 @@
 // What people do in the console, by mouse and keyboard.
 import assert from 'node:assert/strict'
-
-/** Sends a request as the signed-in user of `page`. */
-const request = (page, method, path, body) => page.evaluate(async ([method, path, body]) => {
-  const token = document.cookie.match(/csrf=([^;]+)/)[1]
-  const answer = await fetch(path, { method, headers: { 'content-type': 'application/json', 'x-csrf-token': token }, ...(body && { body: JSON.stringify(body) }) })
-  return answer.status === 204 ? null : answer.json()
-}, [method, path, body])
+import { request } from './browser.mjs'
 
 export const flows = {
   async 'log-in: leads to the requested page, keeps tokens from scripts'({ base, context, password }) {

@@ -4,6 +4,7 @@ import { Problem, Unreachable } from './problem'
 import { csrf } from '@/session/csrf'
 import { refreshSession } from '@/session/refresh'
 import { stepUp } from '@/session/stepUp'
+import { noteVersion } from '@/session/version'
 
 export type Schemas = components['schemas']
 export type Member = Schemas['Member']
@@ -23,7 +24,9 @@ async function send(request: Request): Promise<Response> {
     const copy = request.clone()
     if (!READS.includes(copy.method)) copy.headers.set('x-csrf-token', used ?? '')
     try {
-      return await fetch(copy)
+      const answer = await fetch(copy)
+      noteVersion(answer.headers.get('x-insula-version'))
+      return answer
     } catch (error) {
       if (request.signal.aborted) throw error
       throw new Unreachable()
