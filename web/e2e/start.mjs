@@ -57,7 +57,7 @@ export const start = {
     await page.waitForSelector('text=Mia Member')
   },
 
-  async 'invitations: the invited user declines one and accepts the next'({ base, context, signIn }) {
+  async 'invitations: the invited user declines one and accepts the next'({ context, signIn }) {
     const owner = await signIn(await context(), 'olivia')
     await request(owner, 'POST', '/api/v1/organizations', { name: 'North Harbour', slug: 'north-harbour' })
     const invite = () => request(owner, 'POST', '/api/v1/organizations/north-harbour/invitations', { email: 'adam@demo.example', roles: ['member'] })
