@@ -14,6 +14,7 @@ const STATES = [
   { path: '/o/demo/members', name: 'roles dialog', act: async p => { await p.click('button:has-text("Change the roles of Mia")'); await p.click('[role=dialog] label:has-text("Admin")'); await p.waitForSelector('text=Gains') } },
   { path: '/o/demo/members', name: 'palette', desk: true, act: async p => { await p.waitForSelector('text=Mia Member'); await p.keyboard.press('Control+k'); await p.waitForSelector('[role=listbox]') } },
   { path: '/o/demo/members', name: 'shortcuts', desk: true, act: async p => { await p.waitForSelector('text=Mia Member'); await p.keyboard.press('?'); await p.waitForSelector('[role=dialog]') } },
+  { path: '/o/demo/members', name: 'member', act: async p => { await p.click('table a:has-text("Mia Member")'); await p.waitForSelector('section[aria-label="Permissions"] table') } },
   { path: '/o/demo/roles', ready: 'table' },
   { path: '/o/demo/audit', act: async p => { await p.click('text=Verify log'); await p.waitForSelector('text=The audit log is intact'); await p.click('button[aria-controls^="event-"] >> nth=0') } },
   { path: '/o/demo/settings', ready: 'section[aria-label="Locked period"] input' },

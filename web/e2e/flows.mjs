@@ -213,5 +213,9 @@ export const flows = {
       const beyond = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
       assert.ok(beyond <= 0, `${path}: ${beyond} px too wide`)
     }
+    await page.goto(`${base}/o/demo/members`)
+    await page.click('table a:has-text("Mia Member")')
+    await page.waitForSelector('section[aria-label="Rechte"] table')
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'the page of a member is too wide')
   },
 }

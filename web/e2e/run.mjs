@@ -2,6 +2,7 @@
 import { axe } from './axe.mjs'
 import { startBrowser } from './browser.mjs'
 import { flows } from './flows.mjs'
+import { member } from './member.mjs'
 import { start } from './start.mjs'
 import { startServer } from './server.mjs'
 
@@ -9,7 +10,7 @@ const server = await startServer(process.env.INSULA_BINARY ?? '../target/debug/i
 const world = { ...await startBrowser(server.url, server.password), base: server.url, password: server.password }
 const wanted = process.argv[2]
 let failed = 0, passed = 0
-for (const [name, test] of Object.entries({ ...flows, ...start, ...axe })) {
+for (const [name, test] of Object.entries({ ...flows, ...start, ...member, ...axe })) {
   if (wanted && !name.includes(wanted)) continue
   const began = Date.now()
   try {

@@ -23,6 +23,7 @@ export const router = createRouter({
       children: [
         { path: '', component: () => import('./shell/OrgLanding.vue'), meta: { title: 'loading' } },
         { path: 'members', component: () => import('./members/MembersPage.vue'), meta: { title: 'nav.members', needs: 'members:read' } },
+        { path: 'members/:member', component: () => import('./members/MemberPage.vue'), meta: { title: 'members.one', needs: 'members:read' } },
         { path: 'roles', component: () => import('./roles/RolesPage.vue'), meta: { title: 'nav.roles', needs: 'roles:read' } },
         { path: 'audit', component: () => import('./audit/AuditPage.vue'), meta: { title: 'nav.audit', needs: 'audit:read' } },
         { path: 'settings', component: () => import('./settings/SettingsPage.vue'), meta: { title: 'nav.settings', needs: 'organization:read' } },
