@@ -20,6 +20,8 @@ const STATES = [
   { path: '/o/demo/settings', ready: 'section[aria-label="Locked period"] input' },
   { path: '/account/profile', ready: 'select' },
   { path: '/account/security', ready: 'text=This device' },
+  { path: '/account/activity', ready: 'button[aria-expanded]' },
+  { path: '/account/delete', ready: 'li a' },
   { path: '/account/organizations?new=1', ready: '[role=dialog]' },
 ]
 

@@ -206,7 +206,7 @@ export const flows = {
   async 'phone, German, 320 px: no page scrolls sideways'({ base, context, signIn }) {
     const page = await signIn(await context({ viewport: { width: 320, height: 640 }, locale: 'de-DE' }), 'olivia')
     assert.equal(await page.evaluate(() => document.documentElement.lang), 'de')
-    for (const path of ['o/demo/members', 'o/demo/roles', 'o/demo/audit', 'o/demo/settings', 'account/profile', 'account/security', 'account/organizations', 'login', 'register', 'forgot']) {
+    for (const path of ['o/demo/members', 'o/demo/roles', 'o/demo/audit', 'o/demo/settings', 'account/profile', 'account/security', 'account/organizations', 'account/activity', 'account/delete', 'login', 'register', 'forgot']) {
       await page.goto(`${base}/${path}`)
       await page.waitForLoadState('networkidle')
       await page.waitForSelector('h1')

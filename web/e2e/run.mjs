@@ -1,4 +1,5 @@
 // The browser tests: Chromium against the real program. INSULA_BINARY is its path; a name as argument selects tests.
+import { account } from './account.mjs'
 import { axe } from './axe.mjs'
 import { startBrowser } from './browser.mjs'
 import { flows } from './flows.mjs'
@@ -10,7 +11,7 @@ const server = await startServer(process.env.INSULA_BINARY ?? '../target/debug/i
 const world = { ...await startBrowser(server.url, server.password), base: server.url, password: server.password }
 const wanted = process.argv[2]
 let failed = 0, passed = 0
-for (const [name, test] of Object.entries({ ...flows, ...start, ...member, ...axe })) {
+for (const [name, test] of Object.entries({ ...flows, ...start, ...member, ...account, ...axe })) {
   if (wanted && !name.includes(wanted)) continue
   const began = Date.now()
   try {

@@ -15,6 +15,8 @@ export const router = createRouter({
         { path: 'profile', component: () => import('./account/ProfilePage.vue'), meta: { title: 'account.profile' } },
         { path: 'security', component: () => import('./account/SecurityPage.vue'), meta: { title: 'account.security' } },
         { path: 'organizations', component: () => import('./account/OrganizationsPage.vue'), meta: { title: 'account.organizations' } },
+        { path: 'activity', component: () => import('./account/ActivityPage.vue'), meta: { title: 'account.activity' } },
+        { path: 'delete', component: () => import('./account/DeletePage.vue'), meta: { title: 'leave.title' } },
       ],
     },
     { path: '/o', redirect: '/' },
