@@ -4,6 +4,7 @@ import { axe } from './axe.mjs'
 import { startBrowser } from './browser.mjs'
 import { flows } from './flows.mjs'
 import { member } from './member.mjs'
+import { offline } from './offline.mjs'
 import { start } from './start.mjs'
 import { startServer } from './server.mjs'
 
@@ -11,7 +12,7 @@ const server = await startServer(process.env.INSULA_BINARY ?? '../target/debug/i
 const world = { ...await startBrowser(server.url, server.password), base: server.url, password: server.password }
 const wanted = process.argv[2]
 let failed = 0, passed = 0
-for (const [name, test] of Object.entries({ ...flows, ...start, ...member, ...account, ...axe })) {
+for (const [name, test] of Object.entries({ ...flows, ...start, ...member, ...account, ...offline, ...axe })) {
   if (wanted && !name.includes(wanted)) continue
   const began = Date.now()
   try {

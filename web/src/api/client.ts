@@ -2,6 +2,7 @@ import createClient from 'openapi-fetch'
 import type { components, paths } from './schema'
 import { Problem, Unreachable } from './problem'
 import { csrf } from '@/session/csrf'
+import { noteAnswer, noteNoAnswer } from '@/session/network'
 import { refreshSession } from '@/session/refresh'
 import { stepUp } from '@/session/stepUp'
 import { noteVersion } from '@/session/version'
@@ -25,10 +26,12 @@ async function send(request: Request): Promise<Response> {
     if (!READS.includes(copy.method)) copy.headers.set('x-csrf-token', used ?? '')
     try {
       const answer = await fetch(copy)
+      noteAnswer()
       noteVersion(answer.headers.get('x-insula-version'))
       return answer
     } catch (error) {
       if (request.signal.aborted) throw error
+      noteNoAnswer()
       throw new Unreachable()
     }
   }

@@ -3,6 +3,7 @@ import type { Messages } from '.'
 export default {
   skip: 'Zum Inhalt springen', close: 'Schließen', cancel: 'Abbrechen', save: 'Speichern', edit: 'Bearbeiten', delete: 'Löschen', undo: 'Rückgängig', again: 'Noch einmal', more: 'Mehr anzeigen', copy: 'Kopieren', export: 'Exportieren', actions: 'Aktionen', actionsFor: 'Aktionen für {name}', select: '{name} auswählen', selectAll: 'Alle auswählen', selected: '{n} ausgewählt', removeOne: '{name} entfernen', search: 'Suchen', nothingFound: 'Nichts gefunden', clearFilters: 'Filter aufheben', nothingChanged: 'Keine Änderungen', loading: 'Wird geladen …', notice: 'Hinweis', you: 'Du', now: 'jetzt', yes: 'Ja', no: 'Nein', status: 'Status', suspended: 'Gesperrt', today: 'Heute', yesterday: 'Gestern', total: 'Summe', project: 'Projekt', noProject: 'Kein Projekt', billable: 'Abrechenbar', password: 'Passwort', requestId: 'Anfrage', needs: 'Erfordert das Recht {permission}. Frage einen Inhaber oder Admin.',
   email: 'E-Mail-Adresse', firstName: 'Vorname', lastName: 'Nachname',
+  offline: { text: 'Offline. Stand der Daten: {time}.', unreachable: 'Der Dienst ist nicht erreichbar.' },
   update: { text: 'Eine neue Version ist verfügbar.', reload: 'Neu laden' },
   missing: { text: 'Diese Seite gibt es nicht, oder sie wurde verschoben.', home: 'Zur Startseite' },
   nav: { label: 'Seiten', open: 'Menü öffnen', organization: 'Organisation', home: 'Start', time: 'Zeit', tasks: 'Aufgaben', projects: 'Projekte', reports: 'Berichte', members: 'Mitglieder', roles: 'Rollen', audit: 'Protokoll', settings: 'Einstellungen' },

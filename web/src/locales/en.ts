@@ -1,6 +1,7 @@
 export default {
   skip: 'Skip to content', close: 'Close', cancel: 'Cancel', save: 'Save', edit: 'Edit', delete: 'Delete', undo: 'Undo', again: 'Try again', more: 'Load more', copy: 'Copy', export: 'Export', actions: 'Actions', actionsFor: 'Actions for {name}', select: 'Select {name}', selectAll: 'Select all', selected: '{n} selected', removeOne: 'Remove {name}', search: 'Search', nothingFound: 'No results', clearFilters: 'Clear filters', nothingChanged: 'No changes to save', loading: 'Loading…', notice: 'Notification', you: 'You', now: 'now', yes: 'Yes', no: 'No', status: 'Status', suspended: 'Suspended', today: 'Today', yesterday: 'Yesterday', total: 'Total', project: 'Project', noProject: 'No project', billable: 'Billable', password: 'Password', requestId: 'Request ID', needs: 'Requires the permission {permission}. Ask an owner or admin.',
   email: 'E-mail address', firstName: 'First name', lastName: 'Last name',
+  offline: { text: 'Offline. Showing data from {time}.', unreachable: 'The service cannot be reached.' },
   update: { text: 'A new version is available.', reload: 'Reload' },
   missing: { text: 'This page does not exist, or it was moved.', home: 'Go to the start page' },
   nav: { label: 'Main navigation', open: 'Open navigation', organization: 'Organization', home: 'Home', time: 'Time', tasks: 'Tasks', projects: 'Projects', reports: 'Reports', members: 'Members', roles: 'Roles', audit: 'Audit log', settings: 'Settings' },
