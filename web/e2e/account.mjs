@@ -33,7 +33,7 @@ export const account = {
     await page.fill('[name=email]', email)
     await page.fill('[name=password]', secret)
     await page.click('button[type=submit]')
-    await page.waitForURL(/\/o\/[^/]+\/members/)
+    await page.waitForURL(/\/o\/[^/]+\/time/)
     await page.goto(`${base}/account/profile`)
     await page.click('text=See what happens, and delete the account')
     const button = page.locator('button:has-text("Delete account")')

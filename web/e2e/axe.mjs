@@ -8,6 +8,8 @@ const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-pra
 /** How to reach each state of the console. `desk`: not on phones. */
 const STATES = [
   { path: '/login', open: true }, { path: '/register', open: true }, { path: '/forgot', open: true },
+  { path: '/o/demo/time', ready: '[role=grid]' },
+  { path: '/o/demo/reports', ready: 'h1' },
   { path: '/o/demo/members', ready: 'text=Mia Member' },
   { path: '/o/demo/members?tab=invitations' },
   { path: '/o/demo/members?invite=1', ready: '[role=dialog]' },

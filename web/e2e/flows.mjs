@@ -37,7 +37,7 @@ export const flows = {
     await page.waitForSelector('[name=password][aria-invalid=true]')
     await page.fill('[name=password]', 'Quartz-lantern-47-meadow')
     await page.click('button[type=submit]')
-    await page.waitForURL(/\/o\/[^/]+\/members/)
+    await page.waitForURL(/\/o\/[^/]+\/time/)
   },
 
   async 'forgot: gives the same answer for every address'({ base, context }) {
@@ -206,7 +206,7 @@ export const flows = {
   async 'phone, German, 320 px: no page scrolls sideways'({ base, context, signIn }) {
     const page = await signIn(await context({ viewport: { width: 320, height: 640 }, locale: 'de-DE' }), 'olivia')
     assert.equal(await page.evaluate(() => document.documentElement.lang), 'de')
-    for (const path of ['o/demo/members', 'o/demo/roles', 'o/demo/audit', 'o/demo/settings', 'account/profile', 'account/security', 'account/organizations', 'account/activity', 'account/delete', 'login', 'register', 'forgot']) {
+    for (const path of ['o/demo/time', 'o/demo/reports', 'o/demo/members', 'o/demo/roles', 'o/demo/audit', 'o/demo/settings', 'account/profile', 'account/security', 'account/organizations', 'account/activity', 'account/delete', 'login', 'register', 'forgot']) {
       await page.goto(`${base}/${path}`)
       await page.waitForLoadState('networkidle')
       await page.waitForSelector('h1')

@@ -29,7 +29,6 @@ export const router = createRouter({
         { path: 'roles', component: () => import('./roles/RolesPage.vue'), meta: { title: 'nav.roles', needs: 'roles:read' } },
         { path: 'audit', component: () => import('./audit/AuditPage.vue'), meta: { title: 'nav.audit', needs: 'audit:read' } },
         { path: 'settings', component: () => import('./settings/SettingsPage.vue'), meta: { title: 'nav.settings', needs: 'organization:read' } },
-        // Not in the navigation yet (see shell/pages.ts).
         { path: 'time', component: () => import('./time/TimePage.vue'), meta: { title: 'nav.time', needs: 'time_entries:read' } },
         { path: 'reports', component: () => import('./reports/ReportsPage.vue'), meta: { title: 'nav.reports', needs: 'reports:read' } },
       ],
