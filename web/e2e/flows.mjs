@@ -1,12 +1,6 @@
 // What people do in the console, by mouse and keyboard.
 import assert from 'node:assert/strict'
-
-/** Sends a request as the signed-in user of `page`. */
-const request = (page, method, path, body) => page.evaluate(async ([method, path, body]) => {
-  const token = document.cookie.match(/csrf=([^;]+)/)[1]
-  const answer = await fetch(path, { method, headers: { 'content-type': 'application/json', 'x-csrf-token': token }, ...(body && { body: JSON.stringify(body) }) })
-  return answer.status === 204 ? null : answer.json()
-}, [method, path, body])
+import { request } from './browser.mjs'
 
 export const flows = {
   async 'log-in: leads to the requested page, keeps tokens from scripts'({ base, context, password }) {
@@ -43,7 +37,7 @@ export const flows = {
     await page.waitForSelector('[name=password][aria-invalid=true]')
     await page.fill('[name=password]', 'Quartz-lantern-47-meadow')
     await page.click('button[type=submit]')
-    await page.waitForURL(/\/o\/[^/]+\/members/)
+    await page.waitForURL(/\/o\/[^/]+\/time/)
   },
 
   async 'forgot: gives the same answer for every address'({ base, context }) {
@@ -212,12 +206,16 @@ export const flows = {
   async 'phone, German, 320 px: no page scrolls sideways'({ base, context, signIn }) {
     const page = await signIn(await context({ viewport: { width: 320, height: 640 }, locale: 'de-DE' }), 'olivia')
     assert.equal(await page.evaluate(() => document.documentElement.lang), 'de')
-    for (const path of ['o/demo/members', 'o/demo/roles', 'o/demo/audit', 'o/demo/settings', 'account/profile', 'account/security', 'account/organizations', 'login', 'register', 'forgot']) {
+    for (const path of ['o/demo/time', 'o/demo/reports', 'o/demo/members', 'o/demo/roles', 'o/demo/audit', 'o/demo/settings', 'account/profile', 'account/security', 'account/organizations', 'account/activity', 'account/delete', 'login', 'register', 'forgot']) {
       await page.goto(`${base}/${path}`)
       await page.waitForLoadState('networkidle')
       await page.waitForSelector('h1')
       const beyond = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
       assert.ok(beyond <= 0, `${path}: ${beyond} px too wide`)
     }
+    await page.goto(`${base}/o/demo/members`)
+    await page.click('table a:has-text("Mia Member")')
+    await page.waitForSelector('section[aria-label="Rechte"] table')
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'the page of a member is too wide')
   },
 }

@@ -1,14 +1,19 @@
 // The browser tests: Chromium against the real program. INSULA_BINARY is its path; a name as argument selects tests.
+import { account } from './account.mjs'
 import { axe } from './axe.mjs'
 import { startBrowser } from './browser.mjs'
 import { flows } from './flows.mjs'
+import { member } from './member.mjs'
+import { offline } from './offline.mjs'
+import { start } from './start.mjs'
+import { time } from './time.mjs'
 import { startServer } from './server.mjs'
 
-const server = await startServer(process.env.INSULA_BINARY ?? '../target/debug/insula')
+const server = await startServer(process.env.INSULA_BINARY ?? '../target/debug/insula', { INSULA_PRODUCT_NAME: 'Acme Hours' })
 const world = { ...await startBrowser(server.url, server.password), base: server.url, password: server.password }
 const wanted = process.argv[2]
 let failed = 0, passed = 0
-for (const [name, test] of Object.entries({ ...flows, ...axe })) {
+for (const [name, test] of Object.entries({ ...flows, ...start, ...member, ...account, ...offline, ...time, ...axe })) {
   if (wanted && !name.includes(wanted)) continue
   const began = Date.now()
   try {

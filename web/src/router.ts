@@ -15,6 +15,8 @@ export const router = createRouter({
         { path: 'profile', component: () => import('./account/ProfilePage.vue'), meta: { title: 'account.profile' } },
         { path: 'security', component: () => import('./account/SecurityPage.vue'), meta: { title: 'account.security' } },
         { path: 'organizations', component: () => import('./account/OrganizationsPage.vue'), meta: { title: 'account.organizations' } },
+        { path: 'activity', component: () => import('./account/ActivityPage.vue'), meta: { title: 'account.activity' } },
+        { path: 'delete', component: () => import('./account/DeletePage.vue'), meta: { title: 'leave.title' } },
       ],
     },
     { path: '/o', redirect: '/' },
@@ -23,10 +25,10 @@ export const router = createRouter({
       children: [
         { path: '', component: () => import('./shell/OrgLanding.vue'), meta: { title: 'loading' } },
         { path: 'members', component: () => import('./members/MembersPage.vue'), meta: { title: 'nav.members', needs: 'members:read' } },
+        { path: 'members/:member', component: () => import('./members/MemberPage.vue'), meta: { title: 'members.one', needs: 'members:read' } },
         { path: 'roles', component: () => import('./roles/RolesPage.vue'), meta: { title: 'nav.roles', needs: 'roles:read' } },
         { path: 'audit', component: () => import('./audit/AuditPage.vue'), meta: { title: 'nav.audit', needs: 'audit:read' } },
         { path: 'settings', component: () => import('./settings/SettingsPage.vue'), meta: { title: 'nav.settings', needs: 'organization:read' } },
-        // Not in the navigation yet (see shell/pages.ts).
         { path: 'time', component: () => import('./time/TimePage.vue'), meta: { title: 'nav.time', needs: 'time_entries:read' } },
         { path: 'reports', component: () => import('./reports/ReportsPage.vue'), meta: { title: 'nav.reports', needs: 'reports:read' } },
       ],

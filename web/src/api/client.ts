@@ -2,8 +2,10 @@ import createClient from 'openapi-fetch'
 import type { components, paths } from './schema'
 import { Problem, Unreachable } from './problem'
 import { csrf } from '@/session/csrf'
+import { noteAnswer, noteNoAnswer } from '@/session/network'
 import { refreshSession } from '@/session/refresh'
 import { stepUp } from '@/session/stepUp'
+import { noteVersion } from '@/session/version'
 
 export type Schemas = components['schemas']
 export type Member = Schemas['Member']
@@ -23,9 +25,13 @@ async function send(request: Request): Promise<Response> {
     const copy = request.clone()
     if (!READS.includes(copy.method)) copy.headers.set('x-csrf-token', used ?? '')
     try {
-      return await fetch(copy)
+      const answer = await fetch(copy)
+      noteAnswer()
+      noteVersion(answer.headers.get('x-insula-version'))
+      return answer
     } catch (error) {
       if (request.signal.aborted) throw error
+      noteNoAnswer()
       throw new Unreachable()
     }
   }

@@ -1,3 +1,4 @@
+import { i18n } from '@/locales'
 import type { components } from './schema'
 
 type Body = components['schemas']['Problem']
@@ -34,7 +35,7 @@ export class Problem extends Error {
 
 /** The server was not reached at all. */
 export class Unreachable extends Error {
-  constructor() { super('The service cannot be reached.') }
+  constructor() { super(i18n.global.t('offline.unreachable')) }
 }
 
 export const isProblem = (e: unknown, code?: string): e is Problem => e instanceof Problem && (!code || e.code === code)
