@@ -1,6 +1,6 @@
 //! An authorization that no look-up has given.
 
-use std::marker::PhantomData;
+use std::{marker::PhantomData, sync::Arc};
 
 use insula_core::base::{
     ids::OrgId,
@@ -9,9 +9,16 @@ use insula_core::base::{
 
 fn forge(org: OrgId) -> Authorized<ProjectsCreate> {
     Authorized {
-        org, //~ E0451: fields `org`, `origin`, `facts` and `permission` of struct `Authorized` are private
+        org, //~ E0451: of struct `Authorized` are private
         origin: AuditOrigin::SYSTEM,
-        facts: ActorAccess { member: None, held: PermissionSet::all(), is_owner: true, is_recent: true },
+        facts: ActorAccess {
+            member: None,
+            roles: Arc::default(),
+            held: PermissionSet::all(),
+            is_owner: true,
+            is_recent: true,
+        },
+        is_dry_run: false,
         permission: PhantomData,
     }
 }

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::{
     me::{User, UserSession},
-    my_organizations::Membership,
+    my_organizations::MyMembership,
 };
 use crate::routes::{
     Tag,
@@ -23,7 +23,7 @@ use crate::routes::{
     invitations::responses::MyInvitation,
     members::RoleSummary,
     organizations::{Organization, settings::OrganizationSettings, transfers::Transfer},
-    work::time_entries::{TimeEntry, period_lock::PeriodLock},
+    work::time_entries::{TimeEntry, period_lock::OrganizationPeriodLock},
 };
 use crate::{
     auth::extractors::{SignedIn, TokenSource},
@@ -45,7 +45,7 @@ struct UserContext {
     #[oai(nullable)]
     csrf_token: Option<CsrfToken>,
     /// Your memberships, oldest first. If there are 100, there can be more: see `listMyOrganizations`.
-    organizations: Vec<Membership>,
+    organizations: Vec<MyMembership>,
     /// Pending invitations for your verified e-mail address, oldest first. If there are 100, there can be
     /// more: see `listMyInvitations`.
     invitations: Vec<MyInvitation>,
@@ -73,7 +73,7 @@ struct OrganizationContext {
     settings: Option<OrganizationSettings>,
     /// The period lock. `null` without `time_entries:read`.
     #[oai(nullable)]
-    period_lock: Option<PeriodLock>,
+    period_lock: Option<OrganizationPeriodLock>,
     /// Your running time entry. `null` if no timer is running, or without `time_entries:read`.
     #[oai(nullable)]
     timer: Option<TimeEntry>,
@@ -111,7 +111,7 @@ impl ContextApi {
             user: user.into(),
             session: UserSession::new(context.session, session),
             csrf_token: has_cookie.then(|| CsrfToken(csrf.issue(session))),
-            organizations: context.organizations.into_iter().map(Membership::from).collect(),
+            organizations: context.organizations.into_iter().map(MyMembership::from).collect(),
             invitations: context.invitations.into_iter().map(MyInvitation::from).collect(),
             transfers: context.transfers.into_iter().map(Transfer::from).collect(),
             organization,
@@ -138,7 +138,7 @@ impl From<user_context::OrganizationContext> for OrganizationContext {
             roles: context.roles.iter().cloned().map(RoleSummary::from).collect(),
             permissions: permissions.collect(),
             settings: context.settings.map(OrganizationSettings::from),
-            period_lock: context.period_lock.map(PeriodLock::from),
+            period_lock: context.period_lock.map(OrganizationPeriodLock::from),
             timer: context.timer.map(TimeEntry::from),
         }
     }

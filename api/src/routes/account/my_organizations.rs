@@ -21,7 +21,8 @@ pub struct MyOrganizationsApi(pub Arc<AppState>);
 
 /// Your membership in one organization.
 #[derive(Object, Serialize)]
-pub(super) struct Membership {
+#[oai(rename = "Membership")]
+pub(super) struct MyMembership {
     /// Your member id in the organization.
     member_id: Uuid,
     /// The organization that you are a member of.
@@ -60,16 +61,16 @@ impl MyOrganizationsApi {
         limit: Query<Option<Limit>>,
         /// `next_cursor` of the previous page. Without it, the first page is returned.
         cursor: Query<Option<Cursor>>,
-    ) -> Result<PageResponse<Membership>> {
+    ) -> Result<PageResponse<MyMembership>> {
         let oldest_first = ListSort::ascending(());
         let paging =
             ListRequest::new(&self.0.cursors, request, me.user.id, (limit.0, oldest_first, cursor.0))?;
         let page = members::list_mine(&self.0.db, me.user.id, paging.listing.clone()).await?;
-        Ok(paging.reply(page, Membership::from))
+        Ok(paging.reply(page, MyMembership::from))
     }
 }
 
-impl From<members::UserMembership> for Membership {
+impl From<members::UserMembership> for MyMembership {
     fn from(mine: members::UserMembership) -> Self {
         Self {
             member_id: mine.member.0,

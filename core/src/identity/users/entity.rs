@@ -1,6 +1,6 @@
 //! Rows of `users`. They contain no secrets, which are in `credentials`.
 
-use sea_orm::{ActiveValue, ConnectionTrait, Set, entity::prelude::*};
+use sea_orm::{ActiveValue, Set, entity::prelude::*};
 
 use crate::{
     base::{
@@ -8,7 +8,7 @@ use crate::{
         text,
     },
     runtime::cluster::Invalidation,
-    storage::db::GlobalTable,
+    storage::db::{GlobalTable, with_computed_columns},
 };
 
 /// A user.
@@ -62,22 +62,16 @@ pub struct Model {
     pub updated_at: DateTimeUtc,
 }
 
-/// No relations are declared.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
+with_computed_columns!(compute_search_key);
 
-#[async_trait::async_trait]
-impl ActiveModelBehavior for ActiveModel {
-    /// Computes the search key. A change of one name contains all names, or none.
-    async fn before_save<C: ConnectionTrait>(mut self, _: &C, _: bool) -> Result<Self, DbErr> {
+impl ActiveModel {
+    /// A change of one name contains all names, or none.
+    fn compute_search_key(&mut self) {
         if let Some(key) = self.search_key_of_names() {
             self.search_key = Set(Some(key));
         }
-        Ok(self)
     }
-}
 
-impl ActiveModel {
     /// `None` if the row contains no names.
     fn search_key_of_names(&self) -> Option<String> {
         let optional = |name: &ActiveValue<Option<String>>| name.try_as_ref().cloned();

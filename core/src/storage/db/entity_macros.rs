@@ -35,3 +35,25 @@ macro_rules! without_relations {
     };
 }
 pub(crate) use without_relations;
+
+/// As `without_relations`. `$complete`, a method of the active model, computes columns from others whenever a row is written.
+macro_rules! with_computed_columns {
+    ($complete:ident) => {
+        /// No relations are declared.
+        #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+        pub enum Relation {}
+
+        #[async_trait::async_trait]
+        impl ActiveModelBehavior for ActiveModel {
+            async fn before_save<C: sea_orm::ConnectionTrait>(
+                mut self,
+                _: &C,
+                _: bool,
+            ) -> Result<Self, sea_orm::DbErr> {
+                self.$complete();
+                Ok(self)
+            }
+        }
+    };
+}
+pub(crate) use with_computed_columns;

@@ -36,7 +36,7 @@ pub(crate) use aggregate::{Aggregation, GroupKey, IntervalTable, TimeBucket};
 pub use backup::{BackupError, SqliteBackup};
 pub(crate) use chunks::chunks;
 use clock_skew::ClockSkew;
-pub(crate) use entity_macros::{tenant_table, without_relations};
+pub(crate) use entity_macros::{tenant_table, with_computed_columns, without_relations};
 pub use global_tx::{GlobalQuery, GlobalTx, Unscoped};
 pub use health::DatabaseTrouble;
 pub use inspection::DatabaseFacts;

@@ -23,7 +23,8 @@ pub struct PeriodLocksApi(pub Arc<AppState>);
 
 /// The period lock of an organization.
 #[derive(Object, Serialize)]
-pub(in crate::routes) struct PeriodLock {
+#[oai(rename = "PeriodLock")]
+pub(in crate::routes) struct OrganizationPeriodLock {
     /// Time entries that started before this time cannot be changed. Whole seconds. `null`: nothing is
     /// locked.
     #[oai(nullable)]
@@ -52,7 +53,7 @@ impl PeriodLocksApi {
         &self,
         org: tenant::Path<TimeEntriesRead>,
         #[oai(name = "If-None-Match")] known: Header<Option<IfNoneMatch>>,
-    ) -> Result<WithEtag<PeriodLock>> {
+    ) -> Result<WithEtag<OrganizationPeriodLock>> {
         let tx = self.0.db.begin(org.0).await?;
         let lock = period_locks::get(&tx).await?;
         Ok(WithEtag::new(EntityTag(lock.version), known.0, || lock.into()))
@@ -68,7 +69,7 @@ impl PeriodLocksApi {
         org: tenant::Path<TimeEntriesLock>,
         #[oai(name = "If-Match")] expected: Header<Option<IfMatch>>,
         draft: StrictJson<PeriodLockUpdate>,
-    ) -> Result<WithEtag<PeriodLock>> {
+    ) -> Result<WithEtag<OrganizationPeriodLock>> {
         let until = draft.value.locked_until.0.map(|until| until.trunc_subsecs(0));
         let tx = self.0.db.begin(org.0).await?;
         let lock = period_locks::set(&tx, until, &IfMatch::expected(expected.0)).await?;
@@ -77,7 +78,7 @@ impl PeriodLocksApi {
     }
 }
 
-impl From<period_locks::PeriodLock> for PeriodLock {
+impl From<period_locks::PeriodLock> for OrganizationPeriodLock {
     fn from(lock: period_locks::PeriodLock) -> Self {
         Self { locked_until: lock.locked_until, version: lock.version }
     }
