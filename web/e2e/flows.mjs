@@ -122,6 +122,23 @@ export const flows = {
     await page.waitForSelector('text=Role Planner updated')
   },
 
+  async 'roles: a new role is named, then gets its permissions'({ base, context, signIn }) {
+    const page = await signIn(await context(), 'olivia')
+    await page.goto(`${base}/o/demo/roles`)
+    await page.click('button:has-text("New role")')
+    const dialog = page.locator('[role=dialog]')
+    await dialog.getByLabel('Name').fill('Owner')
+    await dialog.locator('button:has-text("New role")').click()
+    // The dialog names the field, and stays.
+    await dialog.locator('input[aria-invalid=true]').waitFor()
+    await dialog.getByLabel('Name').fill('Reviewer')
+    await dialog.locator('button:has-text("New role")').click()
+    await page.click('[role=checkbox][aria-label^="Reviewer:"] >> nth=3')
+    await page.waitForSelector('text=No one’s permissions change')
+    await page.click('button:has-text("Save")')
+    await page.waitForSelector('text=Role Reviewer updated')
+  },
+
   async 'audit log: verification, filter in the URL, details, export'({ base, context, signIn }) {
     const page = await signIn(await context(), 'olivia')
     await page.goto(`${base}/o/demo/audit`)
