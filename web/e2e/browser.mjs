@@ -30,6 +30,8 @@ export async function startBrowser(base, password) {
     await page.fill('[name=password]', password)
     await page.click('button[type=submit]')
     await page.waitForURL(url => url.pathname === '/o/demo/members')
+    // Until then, a page has nothing to keep when its session ends.
+    await page.waitForSelector(`aside >> text=${who}`, { state: 'attached' })
     return page
   }
   return { browser, context, signIn, faults }
