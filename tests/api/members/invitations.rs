@@ -110,8 +110,8 @@ async fn an_invitation_grants_no_more_than_its_sender_has() {
     let (id, own, victor) = (database.new_id_sql(), server.own_rows(), server.email("victor"));
     for statement in [
         format!(
-            "INSERT INTO roles (id, organization_id, key, name, name_key, description, is_builtin, version, created_at, updated_at)
-             SELECT {id}, organization_id, 'inviter', 'Inviter', 'inviter', '', false, 1, created_at, updated_at FROM roles
+            "INSERT INTO roles (id, organization_id, key, name, name_key, search_key, description, is_builtin, version, created_at, updated_at)
+             SELECT {id}, organization_id, 'inviter', 'Inviter', 'inviter', 'inviter', '', false, 1, created_at, updated_at FROM roles
              WHERE key = 'viewer' AND {own}"
         ),
         format!(

@@ -10,6 +10,7 @@ mod project_members;
 mod projects;
 mod recorded_org;
 mod reports;
+mod search;
 mod tags;
 mod task_list;
 mod task_permissions;

@@ -132,7 +132,7 @@ async fn filters_pick() {
         ("tag=urgent", "tag INVALID_FORMAT"),
         ("due_before=today", "due_before INVALID_FORMAT"),
         ("sort=title", "sort NOT_A_CHOICE"),
-        ("q=a", "q UNKNOWN_FIELD"),
+        ("color=a", "color UNKNOWN_FIELD"),
     ] {
         let reply = org.viewer.get(&format!("{TASKS}?{query}")).await;
         reply.problem(422, "VALIDATION_FAILED");

@@ -10987,6 +10987,8 @@ export interface operations {
                 sort?: components["schemas"]["ProjectSort"];
                 /** @description Only the project with this code. */
                 code?: string;
+                /** @description Only projects whose code or name contains this text, without regard to case and accents. */
+                q?: string;
                 /** @description Only archived (`true`) or only active (`false`) projects. */
                 archived?: boolean;
             };
@@ -11785,6 +11787,8 @@ export interface operations {
                 cursor?: string;
                 /** @description Sort order of the list. The default is `created_at`. */
                 sort?: components["schemas"]["RoleSort"];
+                /** @description Only roles whose key or name contains this text, without regard to case and accents. */
+                q?: string;
             };
             header?: {
                 /** @description For superusers: the reason for accessing an organization without being a member. They then have all permissions of an owner. Operations about the caller's own membership return 409 `NOT_A_MEMBER`. Each such request is recorded in the organization's audit log. Ignored for other users. */
@@ -12401,7 +12405,7 @@ export interface operations {
                 limit?: number;
                 cursor?: string;
                 sort?: components["schemas"]["TagSort"];
-                /** @description Only tags whose name contains this text, regardless of case. */
+                /** @description Only tags whose name contains this text, without regard to case and accents. */
                 q?: string;
             };
             header?: {
@@ -12644,6 +12648,8 @@ export interface operations {
                 limit?: number;
                 cursor?: string;
                 sort?: components["schemas"]["TaskSort"];
+                /** @description Only tasks whose title contains this text, without regard to case and accents. */
+                q?: string;
                 /** @description Only tasks of this project. */
                 project_id?: string;
                 /** @description Only tasks assigned to this member, by id. `me` means yourself. */

@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 use insula_core::{
     base::{
+        error::FieldErrors,
         ids::RoleId,
         permissions::{RolesCreate, RolesDelete, RolesRead, RolesUpdate},
+        text,
     },
     storage::idempotency::IdempotentBegin,
     tenancy::{
@@ -28,7 +30,7 @@ use crate::{
     body::{MergePatch, Replacement, StrictJson},
     http::{
         CreatedResponse, Cursor, EntityTag, Id, IdempotencyKey, IfMatch, IfNoneMatch, Limit, ListRequest,
-        NoContent, OrDryRun, PageResponse, RoleName, WithEtag,
+        NoContent, OrDryRun, PageResponse, RoleName, SearchTerm, WithEtag,
     },
     problem::{ProblemWith, Result},
     state::AppState,
@@ -58,11 +60,17 @@ impl RolesApi {
         cursor: Query<Option<Cursor>>,
         /// Sort order of the list. The default is `created_at`.
         sort: Query<Option<RoleSort>>,
+        /// Only roles whose key or name contains this text, without regard to case and accents.
+        q: Query<Option<SearchTerm>>,
     ) -> Result<PageResponse<Role>> {
+        let mut fields = FieldErrors::default();
+        let term = fields.parse_optional("q", q.0.map(|term| text::SearchTerm::parse(&term.0)));
+        fields.into_result()?;
         let sort = sort.0.unwrap_or(RoleSort::ascending(RoleKey::CreatedAt));
-        let paging = ListRequest::new(&self.0.cursors, request, org.0.org(), (limit.0, sort, cursor.0))?;
+        let paging =
+            ListRequest::new(&self.0.cursors, request, (org.0.org(), &term), (limit.0, sort, cursor.0))?;
         let tx = self.0.db.begin(org.0).await?;
-        let page = roles::list(&tx, paging.listing.clone()).await?;
+        let page = roles::list(&tx, term, paging.listing.clone()).await?;
         let ids = page.data.iter().map(|listed| listed.role.id).collect();
         let counts = members::count_by_role(&tx, ids).await?;
         Ok(paging.reply(page, |listed| {

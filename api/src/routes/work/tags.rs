@@ -88,7 +88,7 @@ impl TagsApi {
         limit: Query<Option<Limit>>,
         cursor: Query<Option<Cursor>>,
         sort: Query<Option<TagSort>>,
-        /// Only tags whose name contains this text, regardless of case.
+        /// Only tags whose name contains this text, without regard to case and accents.
         q: Query<Option<SearchTerm>>,
     ) -> Result<PageResponse<Tag>> {
         let mut fields = FieldErrors::default();

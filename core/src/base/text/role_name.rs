@@ -19,6 +19,11 @@ impl RoleName {
         Ok(Self(name))
     }
 
+    /// The name as it is stored.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// The canonical form, which has the unique index.
     pub fn key(&self) -> String {
         key(&self.0)

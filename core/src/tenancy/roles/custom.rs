@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use sea_orm::{ActiveValue::Set, ColumnTrait, Condition};
 use serde_json::{Value, json};
 
-use super::{Column, Entity, Role, entity::ActiveModel, grants, role_permissions};
+use super::{Column, Entity, Role, entity::ActiveModel, grants, role_permissions, search_key};
 use crate::{
     Error, Result,
     base::{
@@ -17,11 +17,11 @@ use crate::{
             Permission, PermissionSet, RequiredPermission, RolesCreate, RolesRead, RolesUpdate,
             WritePermission,
         },
-        text::{RoleDescription, RoleName},
+        text::{RoleDescription, RoleName, SearchTerm},
     },
     storage::{
         audit::{Action, EventDetails},
-        db::{ExpectedVersion, OrgTx, SortKey, TenantTable},
+        db::{ExpectedVersion, OrgTx, SortKey, TenantTable, contains},
     },
     tenancy::organizations,
 };
@@ -98,12 +98,17 @@ async fn with_permissions<P: RequiredPermission>(
     Ok(roles.into_iter().map(of).collect())
 }
 
-/// Returns one page of the roles.
+/// Returns one page of the roles; with a `term`, only those whose key or name contains it.
 ///
 /// # Errors
 /// Any database error.
-pub async fn list(tx: &OrgTx<RolesRead>, request: PageRequest<RoleKey>) -> Result<Page<RoleWithPermissions>> {
-    let page = tx.find::<Entity>().page(request).await?;
+pub async fn list(
+    tx: &OrgTx<RolesRead>,
+    term: Option<SearchTerm>,
+    request: PageRequest<RoleKey>,
+) -> Result<Page<RoleWithPermissions>> {
+    let named = term.map(|term| contains(Column::SearchKey, &term.search_key()));
+    let page = tx.find::<Entity>().filter(Condition::all().add_option(named)).page(request).await?;
     Ok(Page { data: with_permissions(tx, page.data).await?, next: page.next })
 }
 
@@ -153,11 +158,12 @@ pub async fn create(tx: &OrgTx<RolesCreate>, new: NewRole) -> Result<RoleWithPer
     // The lock serializes concurrent requests, so that the checks of the name and the key see all other roles.
     organizations::lock(tx).await?;
     refuse_similar_name(tx, &new.name, None).await?;
-    let now = tx.now();
+    let (now, key) = (tx.now(), free_key(tx, new.name.slug()).await?);
     let role = tx
         .insert(ActiveModel {
             id: Set(RoleId::new(now)),
-            key: Set(free_key(tx, new.name.slug()).await?),
+            search_key: Set(search_key(&key, new.name.as_str())),
+            key: Set(key),
             name_key: Set(new.name.key()),
             name: Set(new.name.into()),
             description: Set(new.description.into()),
@@ -231,6 +237,7 @@ pub async fn update(
     let role = tx
         .update(ActiveModel {
             id: Set(id),
+            search_key: Set(search_key(&after.key, &after.name)),
             name: Set(after.name),
             name_key: Set(after.name_key),
             description: Set(after.description),

@@ -22,6 +22,8 @@ pub struct Model {
     pub name: String,
     /// Canonical form of `name`, for uniqueness.
     pub name_key: String,
+    /// Key and name without regard to case and accents, for the search.
+    pub search_key: String,
     /// The purpose of the role.
     pub description: String,
     /// Whether the role is built-in. Permissions of built-in roles are in the code.

@@ -38,6 +38,7 @@ pub(crate) async fn create_builtin(tx: &OrgTx<Platform>) -> Result<()> {
         key: Set(role.key().to_owned()),
         name: Set(role.name().to_owned()),
         name_key: Set(text::key(role.name())),
+        search_key: Set(search_key(role.key(), role.name())),
         description: Set(role.description().to_owned()),
         is_builtin: Set(true),
         version: Set(1),
@@ -47,6 +48,11 @@ pub(crate) async fn create_builtin(tx: &OrgTx<Platform>) -> Result<()> {
         ..Default::default()
     };
     tx.insert_many(BuiltinRole::ALL.map(row).into()).await
+}
+
+/// Key and name on a line each, so that no term matches the end of one and the start of the other.
+fn search_key(key: &str, name: &str) -> String {
+    text::search_key(&format!("{key}\n{name}"))
 }
 
 /// Returns the id of a built-in role.

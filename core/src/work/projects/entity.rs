@@ -22,6 +22,8 @@ pub struct Model {
     pub code_key: String,
     /// Display name.
     pub name: String,
+    /// Code and name without regard to case and accents, for the search.
+    pub search_key: String,
     /// `#rrggbb`.
     pub color: Option<String>,
     /// Whether only its members can see it, and users who can update projects.

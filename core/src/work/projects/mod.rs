@@ -36,11 +36,11 @@ use crate::{
         permissions::{
             Permission, ProjectsCreate, ProjectsDelete, ProjectsRead, ProjectsUpdate, RequiredPermission,
         },
-        text::{Color, Name, ProjectCode},
+        text::{self, Color, Name, ProjectCode, SearchTerm},
     },
     storage::{
         audit::{Action, EventDetails},
-        db::{ExpectedVersion, OrgTx, ScopedQuery, SortKey, TenantTable},
+        db::{ExpectedVersion, OrgTx, ScopedQuery, SortKey, TenantTable, contains},
     },
 };
 
@@ -82,6 +82,8 @@ pub struct ProjectChanges {
 pub struct ProjectFilter {
     /// Only the project with this code.
     pub code: Option<ProjectCode>,
+    /// Only projects whose code or name contains the term.
+    pub term: Option<SearchTerm>,
     /// Only archived projects, or only others.
     pub is_archived: Option<bool>,
 }
@@ -135,7 +137,8 @@ pub async fn list(
         false => Column::ArchivedAt.is_null(),
     });
     let projects = tx.find::<Entity>().filter(visible(tx)).filter_some(Column::CodeKey, code);
-    projects.filter(Condition::all().add_option(archived)).page(listing).await
+    let term = filter.term.map(|term| contains(Column::SearchKey, &term.search_key()));
+    projects.filter(Condition::all().add_option(archived).add_option(term)).page(listing).await
 }
 
 /// Gets one project.
@@ -172,6 +175,7 @@ pub async fn create(tx: &OrgTx<ProjectsCreate>, new: NewProject) -> Result<Proje
         .insert(ActiveModel {
             id: Set(ProjectId::new(now)),
             code_key: Set(new.code.key()),
+            search_key: Set(search_key(new.code.as_str(), new.name.as_str())),
             code: Set(new.code.into()),
             name: Set(new.name.into()),
             color: Set(new.color.map(Into::into)),
@@ -222,6 +226,7 @@ pub async fn update(
     if after == before {
         return Ok(before);
     }
+    after.search_key = search_key(&after.code, &after.name);
     if after.code_key != before.code_key {
         refuse_taken(tx, &after.code_key).await?;
     }
@@ -231,6 +236,7 @@ pub async fn update(
             code: Set(after.code),
             code_key: Set(after.code_key),
             name: Set(after.name),
+            search_key: Set(after.search_key),
             color: Set(after.color),
             is_private: Set(after.is_private),
             estimate_seconds: Set(after.estimate_seconds),
@@ -242,6 +248,11 @@ pub async fn update(
     let details = EventDetails::changed(facts(&before), facts(&project));
     tx.record(Action::ProjectUpdated, id, details).await?;
     Ok(project)
+}
+
+/// Code and name on a line each, so that no term matches the end of one and the start of the other.
+fn search_key(code: &str, name: &str) -> String {
+    text::search_key(&format!("{code}\n{name}"))
 }
 
 /// Fails if another project has this code.

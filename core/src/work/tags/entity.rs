@@ -20,6 +20,8 @@ pub struct Model {
     pub name: String,
     /// Canonical form of `name`, which is unique.
     pub name_key: String,
+    /// The name without regard to case and accents, for the search.
+    pub search_key: String,
     /// Number of changes; the `ETag`.
     pub version: i64,
     /// When it was created.

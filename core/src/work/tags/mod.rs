@@ -21,7 +21,7 @@ use crate::{
         ids::TagId,
         pagination::{Page, PageRequest},
         permissions::{RequiredPermission, TasksCreate, TasksRead, TasksUpdate},
-        text::{SearchTerm, TagName},
+        text::{self, SearchTerm, TagName},
     },
     storage::{
         audit::{Action, EventDetails},
@@ -63,7 +63,7 @@ pub async fn list(
     term: Option<SearchTerm>,
     listing: PageRequest<TagKey>,
 ) -> Result<Page<Tag>> {
-    let named = term.map(|term| contains(Column::NameKey, term.key()));
+    let named = term.map(|term| contains(Column::SearchKey, &term.search_key()));
     tx.find::<Entity>().filter(Condition::all().add_option(named)).page(listing).await
 }
 
@@ -88,6 +88,7 @@ pub async fn create(tx: &OrgTx<TasksCreate>, name: TagName) -> Result<Tag> {
         .insert(ActiveModel {
             id: Set(TagId::new(now)),
             name_key: Set(name.key()),
+            search_key: Set(text::search_key(name.as_str())),
             name: Set(name.into()),
             version: Set(1),
             created_at: Set(now),
@@ -119,6 +120,7 @@ pub async fn update(
         .update(ActiveModel {
             id: Set(id),
             name_key: Set(name.key()),
+            search_key: Set(text::search_key(name.as_str())),
             name: Set(name.into()),
             version: Set(before.version + 1),
             updated_at: Set(tx.now()),

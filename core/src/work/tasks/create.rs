@@ -12,7 +12,7 @@ use crate::{
     base::{
         ids::{MemberId, ProjectId, TagId, TaskId},
         permissions::TasksCreate,
-        text::{TaskDescription, TaskTitle},
+        text::{self, TaskDescription, TaskTitle},
     },
     storage::{
         audit::{Action, EventDetails},
@@ -73,6 +73,7 @@ fn new_task(tx: &OrgTx<TasksCreate>, new: NewTask, position: i64) -> TaskWithTag
         id: TaskId::new(now),
         organization_id: tx.org(),
         project_id: new.project_id,
+        search_key: text::search_key(new.title.as_str()),
         title: new.title.into(),
         description: new.description.map(Into::into),
         status: new.status,

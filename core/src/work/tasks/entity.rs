@@ -80,6 +80,8 @@ pub struct Model {
     pub project_id: Option<ProjectId>,
     /// A single line.
     pub title: String,
+    /// The title without regard to case and accents, for the search.
+    pub search_key: String,
     /// `None` without a description.
     pub description: Option<String>,
     /// Its status.

@@ -13,14 +13,17 @@ use crate::{
         ids::{ProjectId, TagId, TaskId},
         pagination::{Page, PageRequest},
         permissions::TasksRead,
+        text::SearchTerm,
     },
-    storage::db::{OrgTx, SortKey},
+    storage::db::{OrgTx, SortKey, contains},
     tenancy::members::MemberRef,
 };
 
 /// Filter of the list; `None` matches all tasks. A value that does not exist matches none.
 #[derive(Clone, Debug, Default)]
 pub struct TaskFilter {
+    /// Only tasks whose title contains the term.
+    pub term: Option<SearchTerm>,
     /// Only tasks of this project.
     pub project: Option<ProjectId>,
     /// Only tasks assigned to this member.
@@ -77,6 +80,7 @@ pub async fn list(
 ) -> Result<Page<TaskWithTags>> {
     let assignee = filter.assignee.map(|member| member.member(tx)).transpose()?;
     let condition = Condition::all()
+        .add_option(filter.term.map(|term| contains(Column::SearchKey, &term.search_key())))
         .add_option(filter.statuses.map(|statuses| Column::Status.is_in(statuses)))
         .add_option(filter.priority.map(|priority| Column::Priority.eq(priority)))
         .add_option(filter.due_after.map(|instant| Column::DueAt.gte(truncate_to_microseconds(instant))))

@@ -15,7 +15,7 @@ use crate::{
         error::FieldErrors,
         ids::{MemberId, ProjectId, TagId, TaskId},
         permissions::TasksUpdate,
-        text::{TaskDescription, TaskTitle},
+        text::{self, TaskDescription, TaskTitle},
     },
     storage::{
         audit::{Action, EventDetails},
@@ -111,6 +111,7 @@ async fn store(tx: &OrgTx<TasksUpdate>, task: Task) -> Result<Task> {
     tx.update(ActiveModel {
         id: Set(task.id),
         project_id: Set(task.project_id),
+        search_key: Set(text::search_key(&task.title)),
         title: Set(task.title),
         description: Set(task.description),
         status: Set(task.status),

@@ -199,8 +199,9 @@ impl World {
                 ),
                 format!("UPDATE projects SET deleted_at = created_at WHERE id = {}", id(&self.gone_project)),
                 format!(
-                    "INSERT INTO tags (id, organization_id, name, name_key, version, created_at, updated_at)
-                     SELECT {tag}, id, 'shared', 'shared', 1, created_at, created_at FROM organizations
+                    "INSERT INTO tags (id, organization_id, name, name_key, search_key, version,
+                     created_at, updated_at)
+                     SELECT {tag}, id, 'shared', 'shared', 'shared', 1, created_at, created_at FROM organizations
                      WHERE id = {org} AND NOT EXISTS (SELECT 1 FROM tags WHERE id = {tag})"
                 ),
                 format!("DELETE FROM time_entry_tags WHERE tag_id = {tag}"),

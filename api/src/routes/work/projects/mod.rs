@@ -30,7 +30,7 @@ use crate::{
     body::{MergePatch, StrictJson, missing_first},
     http::{
         CreatedResponse, Cursor, EntityTag, Id, IdempotencyKey, IfMatch, IfNoneMatch, Limit, ListRequest,
-        NoContent, PageResponse, ProjectCode, WithEtag,
+        NoContent, PageResponse, ProjectCode, SearchTerm, WithEtag,
     },
     problem::Result,
     state::AppState,
@@ -57,10 +57,12 @@ impl ProjectsApi {
         sort: Query<Option<ProjectSort>>,
         /// Only the project with this code.
         code: Query<Option<ProjectCode>>,
+        /// Only projects whose code or name contains this text, without regard to case and accents.
+        q: Query<Option<SearchTerm>>,
         /// Only archived (`true`) or only active (`false`) projects.
         archived: Query<Option<bool>>,
     ) -> Result<PageResponse<Project>> {
-        let filter = filter(code.0, archived.0)?;
+        let filter = filter(code.0, q.0, archived.0)?;
         let sort = sort.0.unwrap_or(ProjectSort::ascending(ProjectKey::CreatedAt));
         let paging =
             ListRequest::new(&self.0.cursors, request, (org.0.org(), &filter), (limit.0, sort, cursor.0))?;
@@ -216,9 +218,14 @@ fn location(project: &projects::Project) -> String {
     format!("/api/v1/organizations/{}/projects/{}", project.organization_id, project.id)
 }
 
-fn filter(code: Option<ProjectCode>, is_archived: Option<bool>) -> Result<ProjectFilter, insula_core::Error> {
+fn filter(
+    code: Option<ProjectCode>,
+    term: Option<SearchTerm>,
+    is_archived: Option<bool>,
+) -> Result<ProjectFilter, insula_core::Error> {
     let mut fields = FieldErrors::default();
     let code = fields.parse_optional("code", code.map(|code| text::ProjectCode::parse(&code.0)));
+    let term = fields.parse_optional("q", term.map(|term| text::SearchTerm::parse(&term.0)));
     fields.into_result()?;
-    Ok(ProjectFilter { code, is_archived })
+    Ok(ProjectFilter { code, term, is_archived })
 }

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use insula_core::{
     base::{
-        error::Error,
+        error::{Error, FieldErrors},
         ids::{ProjectId, TagId, TaskId},
         permissions::{TasksCreate, TasksDelete, TasksRead, TasksUpdate},
+        text,
     },
     storage::idempotency::IdempotentBegin,
     work::tasks::{self, NewTask, TaskChanges, TaskFilter, TaskKey},
@@ -27,7 +28,7 @@ use crate::{
     body::{MergePatch, StrictJson, missing_first},
     http::{
         CreatedResponse, Cursor, EntityTag, Id, IdempotencyKey, IfMatch, IfNoneMatch, Limit, ListRequest,
-        MemberOrMe, NoContent, PageResponse, WithEtag,
+        MemberOrMe, NoContent, PageResponse, SearchTerm, WithEtag,
     },
     problem::{Result, WithConflict},
     state::AppState,
@@ -52,6 +53,8 @@ impl TasksApi {
         limit: Query<Option<Limit>>,
         cursor: Query<Option<Cursor>>,
         sort: Query<Option<TaskSort>>,
+        /// Only tasks whose title contains this text, without regard to case and accents.
+        q: Query<Option<SearchTerm>>,
         /// Only tasks of this project.
         project_id: Query<Option<Id>>,
         /// Only tasks assigned to this member, by id. `me` means yourself.
@@ -68,7 +71,11 @@ impl TasksApi {
         due_before: Query<Option<DateTime<Utc>>>,
     ) -> Result<PageResponse<Task>, WithConflict> {
         let statuses = status.0.map(|statuses| statuses.into_iter().map(Into::into).collect());
+        let mut fields = FieldErrors::default();
+        let term = fields.parse_optional("q", q.0.map(|term| text::SearchTerm::parse(&term.0)));
+        fields.into_result()?;
         let filter = TaskFilter {
+            term,
             project: project_id.0.map(|id| ProjectId(id.0)),
             assignee: assignee_id.0.map(Into::into),
             statuses,
