@@ -98,6 +98,16 @@ async fn a_table_has_no_formulas_in_it() {
     }
 }
 
+/// The details of the event of an export with these filters.
+fn recorded(format: &str, filters: Value) -> Value {
+    let mut details = json!({
+        "format": format, "from": null, "to": null, "seq_from": null, "seq_to": null, "request_id": null,
+        "actions": null
+    });
+    details.as_object_mut().unwrap().extend(filters.as_object().unwrap().clone());
+    details
+}
+
 #[tokio::test]
 async fn members_with_the_permission_export_and_it_is_recorded() {
     let acme = ExportedOrg::start().await;
@@ -114,16 +124,16 @@ async fn members_with_the_permission_export_and_it_is_recorded() {
         }
     }
     let from = "2026-01-01T00:00:00Z";
-    acme.ada.get(&format!("{CSV}?from={from}")).await;
+    acme.ada.get(&format!("{CSV}?from={from}&action=member.added&action=member.removed")).await;
     let page = acme.ada.get(&format!("{ACME}/audit-events?action=audit.exported")).await.expect(200);
     let rows_text: Vec<_> =
         page["data"].as_array().unwrap().iter().map(|event| event["details"]["after"].clone()).collect();
     assert_eq!(
         rows_text,
         [
-            json!({ "format": "csv", "from": from, "to": null }),
-            json!({ "format": "jsonl", "from": null, "to": null }),
-            json!({ "format": "csv", "from": null, "to": null }),
+            recorded("csv", json!({ "from": from, "actions": ["member.added", "member.removed"] })),
+            recorded("jsonl", json!({})),
+            recorded("csv", json!({})),
         ]
     );
     assert_eq!(page["data"][1]["actor"]["label"], acme.email("bob"));
@@ -144,9 +154,27 @@ async fn a_part_of_the_log_is_what_happened_between_two_instants() {
     // It claims to be nothing more: neither its beginning nor its end is signed.
     assert_eq!((reply.text().lines().count(), events(reply.text())), (2, all[3..5].to_vec()));
     assert_eq!(acme.ada.get(&format!("{CSV}?{query}")).await.text().lines().count(), 1 + 2);
+    // The other filters select, too.
+    let request = all[4]["request_id"].as_str().unwrap();
+    for (query, expected) in [
+        ("seq_from=4&seq_to=5".to_owned(), all[3..5].to_vec()),
+        ("seq_from=2&action=project.created&action=role.created".to_owned(), all[2..].to_vec()),
+        (format!("request_id={request}"), all[4..5].to_vec()),
+    ] {
+        let reply = acme.ada.get(&format!("{LINES}?{query}")).await;
+        assert_eq!(events(reply.text()), expected, "{query}");
+        assert_eq!(reply.text().lines().count(), expected.len(), "{query}");
+        let rows = acme.ada.get(&format!("{CSV}?{query}")).await;
+        assert_eq!(rows.text().lines().count(), 1 + expected.len(), "{query}");
+    }
     for path in [CSV, LINES] {
-        let refused = acme.ada.get(&format!("{path}?from={}&to={}", instant(3), instant(3))).await;
-        refused.problem(422, "VALIDATION_FAILED");
-        assert_eq!(refused.faults(), ["to OUT_OF_RANGE"]);
+        for (query, fault) in [
+            (format!("from={}&to={}", instant(3), instant(3)), "to OUT_OF_RANGE"),
+            ("seq_from=5&seq_to=4".to_owned(), "seq_to OUT_OF_RANGE"),
+        ] {
+            let refused = acme.ada.get(&format!("{path}?{query}")).await;
+            refused.problem(422, "VALIDATION_FAILED");
+            assert_eq!(refused.faults(), [fault]);
+        }
     }
 }

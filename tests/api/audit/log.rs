@@ -98,6 +98,10 @@ async fn each_filter_narrows_the_log_and_all_are_joined() {
         (format!("actor={}", acme.bob_id), wanted(&bob)),
         ("action=project.updated".to_owned(), wanted(&|event| event["action"] == "project.updated")),
         ("action=role.deleted".to_owned(), vec![]),
+        (
+            "action=project.updated&action=role.deleted&action=member.added".to_owned(),
+            wanted(&|event| event["action"] == "project.updated" || event["action"] == "member.added"),
+        ),
         ("resource=project".to_owned(), wanted(&|event| event["resource"] == "project")),
         (format!("resource_id={project}"), wanted(&|event| event["resource_id"] == project)),
         ("outcome=success".to_owned(), ids(&all)),
@@ -121,11 +125,40 @@ async fn each_filter_narrows_the_log_and_all_are_joined() {
 }
 
 #[tokio::test]
+async fn sealed_events_are_selected_by_number_and_all_events_by_request() {
+    let acme = AuditedOrg::start().await;
+    acme.wait_until_sealed().await;
+    let sealed = listed(&acme.ada, EVENTS, "sort=occurred_at").await;
+    let seqs = async |query: &str| -> Vec<i64> {
+        let found = listed(&acme.ada, EVENTS, &format!("{query}&sort=occurred_at")).await;
+        found.iter().map(|event| event["seq"].as_i64().unwrap()).collect()
+    };
+    let last = sealed.len() as i64;
+    assert_eq!(seqs("seq_from=1").await, (1..=last).collect::<Vec<_>>());
+    assert_eq!(seqs("seq_from=2&seq_to=3").await, [2, 3]);
+    assert_eq!(seqs("seq_from=2&seq_to=2").await, [2]);
+    assert_eq!(seqs(&format!("seq_from={}", last + 1)).await, [0; 0]);
+
+    let request = sealed[1]["request_id"].as_str().unwrap();
+    let of_request: Vec<_> = sealed.iter().filter(|event| event["request_id"] == request).cloned().collect();
+    assert!(!of_request.is_empty() && of_request.len() < sealed.len());
+    let found = listed(&acme.ada, EVENTS, &format!("request_id={request}&sort=occurred_at")).await;
+    assert_eq!(ids(&found), ids(&of_request));
+    assert!(listed(&acme.ada, EVENTS, "request_id=none").await.is_empty());
+    assert!(listed(&acme.superuser, ADMIN, &format!("request_id={request}")).await.is_empty());
+}
+
+#[tokio::test]
 async fn a_filter_that_makes_no_sense_is_named() {
     let acme = AuditedOrg::start().await;
     for (query, faults) in [
-        ("action=project.exploded", vec!["action UNKNOWN_REFERENCE"]),
-        ("action=Project", vec!["action INVALID_FORMAT"]),
+        ("action=project.exploded", vec!["action[0] UNKNOWN_REFERENCE"]),
+        ("action=Project", vec!["action[0] INVALID_FORMAT"]),
+        ("action=project.updated&action=project.exploded", vec!["action[1] UNKNOWN_REFERENCE"]),
+        ("seq_from=3&seq_to=2", vec!["seq_to OUT_OF_RANGE"]),
+        ("seq_from=0", vec!["seq_from TOO_SMALL"]),
+        ("seq_to=last", vec!["seq_to INVALID_FORMAT"]),
+        ("request_id=a%20b", vec!["request_id INVALID_FORMAT"]),
         ("ip=1.2.3", vec!["ip INVALID_FORMAT"]),
         ("ip=localhost", vec!["ip INVALID_FORMAT"]),
         ("from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z", vec!["to OUT_OF_RANGE"]),
@@ -136,7 +169,7 @@ async fn a_filter_that_makes_no_sense_is_named() {
         ("sort=ip", vec!["sort NOT_A_CHOICE"]),
         (
             "action=no.such&ip=x.y&from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z",
-            vec!["action UNKNOWN_REFERENCE", "ip INVALID_FORMAT", "to OUT_OF_RANGE"],
+            vec!["action[0] UNKNOWN_REFERENCE", "ip INVALID_FORMAT", "to OUT_OF_RANGE"],
         ),
     ] {
         for (client, path) in [(&acme.ada, EVENTS), (&acme.superuser, ADMIN)] {

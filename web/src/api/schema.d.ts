@@ -1082,8 +1082,8 @@ export interface paths {
         };
         /**
          * Export the audit log as JSON Lines
-         * @description Exports the sealed audit events in their order. Without `from` and `to` the file has the whole log and
-         *     its signed checkpoints, and `insula audit verify` can verify it without the database. The export is
+         * @description Exports the sealed audit events in their order. Without filters the file has the whole log and its
+         *     signed checkpoints, and `insula audit verify` can verify it without the database. The export is
          *     recorded in the audit log.
          */
         get: operations["exportAuditEventsAsJsonLines"];
@@ -6196,8 +6196,8 @@ export interface operations {
                 sort?: components["schemas"]["EventSort"];
                 /** @description Only events of this user. */
                 actor?: string;
-                /** @description Only events with this action. */
-                action?: string;
+                /** @description Only events with this action. Repeat it for several. */
+                action?: string[];
                 /** @description Only events of this type of object. */
                 resource?: string;
                 /** @description Only events of this object. */
@@ -6210,6 +6210,12 @@ export interface operations {
                 from?: string;
                 /** @description Only events before this time. */
                 to?: string;
+                /** @description Only sealed events with this sequence number or a higher one. */
+                seq_from?: number;
+                /** @description Only sealed events with this sequence number or a lower one. */
+                seq_to?: number;
+                /** @description Only events of the request with this id (`X-Request-Id`). */
+                request_id?: string;
             };
             header?: never;
             path?: never;
@@ -9159,8 +9165,8 @@ export interface operations {
                 sort?: components["schemas"]["EventSort"];
                 /** @description Only events of this user. */
                 actor?: string;
-                /** @description Only events with this action. */
-                action?: string;
+                /** @description Only events with this action. Repeat it for several. */
+                action?: string[];
                 /** @description Only events of this type of object. */
                 resource?: string;
                 /** @description Only events of this object. */
@@ -9173,6 +9179,12 @@ export interface operations {
                 from?: string;
                 /** @description Only events before this time. */
                 to?: string;
+                /** @description Only sealed events with this sequence number or a higher one. */
+                seq_from?: number;
+                /** @description Only sealed events with this sequence number or a lower one. */
+                seq_to?: number;
+                /** @description Only events of the request with this id (`X-Request-Id`). */
+                request_id?: string;
             };
             header?: {
                 /** @description For superusers: the reason for accessing an organization without being a member. They then have all permissions of an owner. Operations about the caller's own membership return 409 `NOT_A_MEMBER`. Each such request is recorded in the organization's audit log. Ignored for other users. */
@@ -9554,10 +9566,18 @@ export interface operations {
     exportAuditEventsAsCsv: {
         parameters: {
             query?: {
+                /** @description Only events with this action. Repeat it for several. */
+                action?: string[];
                 /** @description Only events at or after this time. */
                 from?: string;
                 /** @description Only events before this time. */
                 to?: string;
+                /** @description Only sealed events with this sequence number or a higher one. */
+                seq_from?: number;
+                /** @description Only sealed events with this sequence number or a lower one. */
+                seq_to?: number;
+                /** @description Only events of the request with this id (`X-Request-Id`). */
+                request_id?: string;
                 /**
                  * @description Whether the file begins with a byte order mark, which tells spreadsheets that it is UTF-8.
                  *     Defaults to `false`.
@@ -9606,10 +9626,18 @@ export interface operations {
     exportAuditEventsAsJsonLines: {
         parameters: {
             query?: {
+                /** @description Only events with this action. Repeat it for several. */
+                action?: string[];
                 /** @description Only events at or after this time. */
                 from?: string;
                 /** @description Only events before this time. */
                 to?: string;
+                /** @description Only sealed events with this sequence number or a higher one. */
+                seq_from?: number;
+                /** @description Only sealed events with this sequence number or a lower one. */
+                seq_to?: number;
+                /** @description Only events of the request with this id (`X-Request-Id`). */
+                request_id?: string;
             };
             header?: {
                 /** @description For superusers: the reason for accessing an organization without being a member. They then have all permissions of an owner. Operations about the caller's own membership return 409 `NOT_A_MEMBER`. Each such request is recorded in the organization's audit log. Ignored for other users. */

@@ -11,8 +11,8 @@ use poem_openapi::{OpenApi, param::Query};
 use super::super::{
     Tag,
     audit::{
-        ActionName, AuditEvent, EventOutcome, EventQuery, EventSort, IpAddress, ResourceId, ResourceName,
-        page, verification::Verification,
+        ActionName, AuditEvent, EventOutcome, EventQuery, EventSort, IpAddress, RequestIdText, ResourceId,
+        ResourceName, SequenceNumber, page, verification::Verification,
     },
 };
 use crate::{
@@ -41,8 +41,8 @@ impl PlatformAuditApi {
         sort: Query<Option<EventSort>>,
         /// Only events of this user.
         actor: Query<Option<Id>>,
-        /// Only events with this action.
-        action: Query<Option<ActionName>>,
+        /// Only events with this action. Repeat it for several.
+        action: Query<Option<Vec<ActionName>>>,
         /// Only events of this type of object.
         resource: Query<Option<ResourceName>>,
         /// Only events of this object.
@@ -55,16 +55,25 @@ impl PlatformAuditApi {
         from: Query<Option<DateTime<Utc>>>,
         /// Only events before this time.
         to: Query<Option<DateTime<Utc>>>,
+        /// Only sealed events with this sequence number or a higher one.
+        seq_from: Query<Option<SequenceNumber>>,
+        /// Only sealed events with this sequence number or a lower one.
+        seq_to: Query<Option<SequenceNumber>>,
+        /// Only events of the request with this id (`X-Request-Id`).
+        request_id: Query<Option<RequestIdText>>,
     ) -> Result<PageResponse<AuditEvent>> {
         let wanted = EventQuery {
             actor: actor.0,
-            action: action.0,
+            actions: action.0,
             resource: resource.0,
             resource_id: resource_id.0,
             ip: ip.0,
             outcome: outcome.0,
             from: from.0,
             to: to.0,
+            seq_from: seq_from.0,
+            seq_to: seq_to.0,
+            request_id: request_id.0,
         };
         let proof = audit::platform_log(me.origin());
         page(&self.0, request, &proof, wanted, (limit.0, sort.0, cursor.0)).await

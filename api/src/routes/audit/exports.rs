@@ -12,7 +12,7 @@ use insula_core::{
 };
 use poem_openapi::{OpenApi, param::Query};
 
-use super::{super::Tag, EventQuery};
+use super::{super::Tag, ActionName, EventQuery, RequestIdText, SequenceNumber};
 use crate::{
     auth::tenant,
     http::{Csv, Download, JsonLines, TableRow},
@@ -26,23 +26,41 @@ pub struct AuditExportsApi(pub Arc<AppState>);
 impl AuditExportsApi {
     /// Export the audit log as JSON Lines
     ///
-    /// Exports the sealed audit events in their order. Without `from` and `to` the file has the whole log and
-    /// its signed checkpoints, and `insula audit verify` can verify it without the database. The export is
+    /// Exports the sealed audit events in their order. Without filters the file has the whole log and its
+    /// signed checkpoints, and `insula audit verify` can verify it without the database. The export is
     /// recorded in the audit log.
     #[oai(
         path = "/organizations/:org/exports/audit-events.jsonl",
         method = "get",
         operation_id = "exportAuditEventsAsJsonLines"
     )]
+    #[expect(clippy::too_many_arguments, reason = "one for each parameter of the query")]
     async fn json_lines(
         &self,
         org: tenant::Path<AuditExport>,
+        /// Only events with this action. Repeat it for several.
+        action: Query<Option<Vec<ActionName>>>,
         /// Only events at or after this time.
         from: Query<Option<DateTime<Utc>>>,
         /// Only events before this time.
         to: Query<Option<DateTime<Utc>>>,
+        /// Only sealed events with this sequence number or a higher one.
+        seq_from: Query<Option<SequenceNumber>>,
+        /// Only sealed events with this sequence number or a lower one.
+        seq_to: Query<Option<SequenceNumber>>,
+        /// Only events of the request with this id (`X-Request-Id`).
+        request_id: Query<Option<RequestIdText>>,
     ) -> Result<Download<JsonLines>> {
-        let export = self.begin(org.0, "jsonl", from.0, to.0).await?;
+        let wanted = EventQuery {
+            actions: action.0,
+            from: from.0,
+            to: to.0,
+            seq_from: seq_from.0,
+            seq_to: seq_to.0,
+            request_id: request_id.0,
+            ..EventQuery::default()
+        };
+        let export = self.begin(org.0, "jsonl", wanted).await?;
         let lines = futures_util::stream::try_unfold(export, async |mut export| {
             Ok(export.lines().await?.map(|lines| (lines, export)))
         });
@@ -58,18 +76,36 @@ impl AuditExportsApi {
         method = "get",
         operation_id = "exportAuditEventsAsCsv"
     )]
+    #[expect(clippy::too_many_arguments, reason = "one for each parameter of the query")]
     async fn csv(
         &self,
         org: tenant::Path<AuditExport>,
+        /// Only events with this action. Repeat it for several.
+        action: Query<Option<Vec<ActionName>>>,
         /// Only events at or after this time.
         from: Query<Option<DateTime<Utc>>>,
         /// Only events before this time.
         to: Query<Option<DateTime<Utc>>>,
+        /// Only sealed events with this sequence number or a higher one.
+        seq_from: Query<Option<SequenceNumber>>,
+        /// Only sealed events with this sequence number or a lower one.
+        seq_to: Query<Option<SequenceNumber>>,
+        /// Only events of the request with this id (`X-Request-Id`).
+        request_id: Query<Option<RequestIdText>>,
         /// Whether the file begins with a byte order mark, which tells spreadsheets that it is UTF-8.
         /// Defaults to `false`.
         bom: Query<Option<bool>>,
     ) -> Result<Download<Csv<EventRecord>>> {
-        let export = self.begin(org.0, "csv", from.0, to.0).await?;
+        let wanted = EventQuery {
+            actions: action.0,
+            from: from.0,
+            to: to.0,
+            seq_from: seq_from.0,
+            seq_to: seq_to.0,
+            request_id: request_id.0,
+            ..EventQuery::default()
+        };
+        let export = self.begin(org.0, "csv", wanted).await?;
         let rows = futures_util::stream::try_unfold(export, async |mut export| {
             Ok(export.events().await?.map(|rows| (rows, export)))
         });
@@ -82,10 +118,9 @@ impl AuditExportsApi {
         &self,
         proof: Authorized<AuditExport>,
         format: &'static str,
-        from: Option<DateTime<Utc>>,
-        to: Option<DateTime<Utc>>,
+        wanted: EventQuery,
     ) -> Result<AuditLogExport<AuditExport>> {
-        let filter = EventFilter::try_from(EventQuery { from, to, ..EventQuery::default() })?;
+        let filter = EventFilter::try_from(wanted)?;
         let export = AuditLogExport::begin(&self.0.db, &proof, filter.clone()).await?;
         let tx = self.0.db.begin(proof).await?;
         audit_chain::record_export(&tx, format, &filter).await?;

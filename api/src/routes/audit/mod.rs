@@ -17,7 +17,11 @@ use insula_core::{
     storage::audit::{self, Action, EventFilter, EventKey, EventRecord},
 };
 use poem::Request;
-use poem_openapi::{Enum, Object, types::Any};
+use poem_openapi::{
+    Enum, Object,
+    registry::MetaSchema,
+    types::{Any, ParseError},
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
@@ -25,6 +29,7 @@ use uuid::Uuid;
 use crate::{
     http::{Cursor, Id, Limit, ListRequest, PageResponse, sort_keys},
     problem::Result,
+    schema::scalar,
     state::AppState,
 };
 
@@ -35,6 +40,8 @@ crate::texts! {
     ResourceName { length: 1..=100, pattern: "^[a-z_]+$", example: "project" }
     /// Id of the object. Some types of objects are identified by another text.
     ResourceId { length: 1..=255, example: "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091" }
+    /// Id of a request, as in `X-Request-Id`.
+    RequestIdText { length: 1..=128, pattern: "^[A-Za-z0-9._-]+$", example: "5f2b8c9d0e1a4b3c8d7e6f5a4b3c2d1e" }
     /// An IP address, IPv4 or IPv6.
     IpAddress { length: 2..=45, example: "203.0.113.7" }
     /// SHA-256 hash in lower-case hexadecimal.
@@ -148,17 +155,33 @@ sort_keys! {
 /// The default sort order.
 const NEWEST_FIRST: EventSort = EventSort::descending(EventKey::OccurredAt);
 
+/// Sequence number of an audit event in its log.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SequenceNumber(i64);
+
+scalar!(
+    SequenceNumber,
+    MetaSchema { minimum: Some(1.0), format: Some("int64"), ..MetaSchema::new("integer") },
+    |text| {
+        let seq = text.parse().ok().filter(|seq| *seq >= 1);
+        seq.map(Self).ok_or_else(|| ParseError::custom("expected a number from 1"))
+    }
+);
+
 /// The filters of a query for audit events.
 #[derive(Default)]
 pub(super) struct EventQuery {
     pub(super) actor: Option<Id>,
-    pub(super) action: Option<ActionName>,
+    pub(super) actions: Option<Vec<ActionName>>,
     pub(super) resource: Option<ResourceName>,
     pub(super) resource_id: Option<ResourceId>,
     pub(super) ip: Option<IpAddress>,
     pub(super) outcome: Option<EventOutcome>,
     pub(super) from: Option<DateTime<Utc>>,
     pub(super) to: Option<DateTime<Utc>>,
+    pub(super) seq_from: Option<SequenceNumber>,
+    pub(super) seq_to: Option<SequenceNumber>,
+    pub(super) request_id: Option<RequestIdText>,
 }
 
 impl TryFrom<EventQuery> for EventFilter {
@@ -166,10 +189,16 @@ impl TryFrom<EventQuery> for EventFilter {
 
     fn try_from(wanted: EventQuery) -> std::result::Result<Self, Error> {
         let mut fields = FieldErrors::default();
-        let action = wanted.action.map(|action| Action::parse(&action.0));
-        if action == Some(None) {
-            fields.add("action", "UNKNOWN_REFERENCE", "There is no such action.");
-        }
+        let actions = wanted.actions.map(|names| {
+            let parse = |(at, name): (usize, &ActionName)| {
+                let action = Action::parse(&name.0);
+                if action.is_none() {
+                    fields.add(&format!("action[{at}]"), "UNKNOWN_REFERENCE", "There is no such action.");
+                }
+                action
+            };
+            names.iter().enumerate().filter_map(parse).collect()
+        });
         // In canonical form, as it is stored: an IP address has several spellings.
         let ip = wanted.ip.map(|ip| ip.0.parse::<IpAddr>().map(|ip| ip.to_canonical().to_string()));
         if matches!(ip, Some(Err(_))) {
@@ -182,16 +211,23 @@ impl TryFrom<EventQuery> for EventFilter {
         if wanted.from.zip(wanted.to).is_some_and(|(from, to)| to <= from) {
             fields.add("to", "OUT_OF_RANGE", "Must be later than `from`.");
         }
+        let (seq_from, seq_to) = (wanted.seq_from.map(|seq| seq.0), wanted.seq_to.map(|seq| seq.0));
+        if seq_from.zip(seq_to).is_some_and(|(from, to)| to < from) {
+            fields.add("seq_to", "OUT_OF_RANGE", "Must not be less than `seq_from`.");
+        }
         fields.into_result()?;
         Ok(Self {
             actor: wanted.actor.map(|id| UserId(id.0)),
-            action: action.flatten(),
+            actions,
             resource: wanted.resource.map(|resource| resource.0),
             resource_id: wanted.resource_id.map(|id| id.0),
             ip: ip.and_then(std::result::Result::ok),
             outcome: wanted.outcome.map(Into::into),
             from: wanted.from,
             to: wanted.to,
+            seq_from,
+            seq_to,
+            request_id: wanted.request_id.map(|id| id.0),
         })
     }
 }

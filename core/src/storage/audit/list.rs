@@ -21,8 +21,8 @@ use crate::{
 pub struct EventFilter {
     /// Only events that this user caused.
     pub actor: Option<UserId>,
-    /// Only events with this action.
-    pub action: Option<Action>,
+    /// Only events with one of these actions.
+    pub actions: Option<Vec<Action>>,
     /// Only events about this type of resource.
     pub resource: Option<String>,
     /// Only events about the resource with this id.
@@ -35,6 +35,12 @@ pub struct EventFilter {
     pub from: Option<DateTime<Utc>>,
     /// Only events before this instant.
     pub to: Option<DateTime<Utc>>,
+    /// Only sealed events with this sequence number or a higher one.
+    pub seq_from: Option<i64>,
+    /// Only sealed events with this sequence number or a lower one.
+    pub seq_to: Option<i64>,
+    /// Only events of the request with this id.
+    pub request_id: Option<String>,
 }
 
 /// The sort keys of a log.
@@ -73,13 +79,18 @@ impl EventFilter {
     pub(crate) fn narrow<'tx>(&self, events: ScopedQuery<'tx, Entity>) -> ScopedQuery<'tx, Entity> {
         let events = events
             .filter_some(Column::ActorId, self.actor.map(|actor| actor.0))
-            .filter_some(Column::Action, self.action.map(Action::as_str))
             .filter_some(Column::Resource, self.resource.clone())
             .filter_some(Column::ResourceId, self.resource_id.clone())
-            .filter_some(Column::Outcome, self.outcome.map(AuditOutcome::as_str));
-        let since = self.from.map(|from| Column::OccurredAt.gte(from));
-        let until = self.to.map(|to| Column::OccurredAt.lt(to));
-        let events = events.filter(Condition::all().add_option(since).add_option(until));
+            .filter_some(Column::Outcome, self.outcome.map(AuditOutcome::as_str))
+            .filter_some(Column::RequestId, self.request_id.clone());
+        let names = |actions: &Vec<Action>| actions.iter().map(|action| action.as_str()).collect::<Vec<_>>();
+        let condition = Condition::all()
+            .add_option(self.actions.as_ref().map(|actions| Column::Action.is_in(names(actions))))
+            .add_option(self.from.map(|from| Column::OccurredAt.gte(from)))
+            .add_option(self.to.map(|to| Column::OccurredAt.lt(to)))
+            .add_option(self.seq_from.map(|seq| Column::Seq.gte(seq)))
+            .add_option(self.seq_to.map(|seq| Column::Seq.lte(seq)));
+        let events = events.filter(condition);
         match &self.ip {
             Some(ip) => events.where_in::<PersonalEntity>(
                 Column::Id,

@@ -187,7 +187,16 @@ impl ExportedEvent {
 /// # Errors
 /// Database errors.
 pub async fn record_export(tx: &OrgTx<AuditExport>, format: &str, filter: &EventFilter) -> Result<()> {
-    let facts = json!({ "format": format, "from": filter.from, "to": filter.to });
+    let actions = filter.actions.as_ref().map(|all| all.iter().map(|one| one.as_str()).collect::<Vec<_>>());
+    let facts = json!({
+        "format": format,
+        "from": filter.from,
+        "to": filter.to,
+        "seq_from": filter.seq_from,
+        "seq_to": filter.seq_to,
+        "request_id": filter.request_id,
+        "actions": actions,
+    });
     tx.record(Action::AuditExported, tx.org(), EventDetails::created(facts)).await
 }
 
