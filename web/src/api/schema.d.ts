@@ -2055,7 +2055,7 @@ export interface paths {
         };
         /**
          * Get the pending transfer
-         * @description Returns the offer that can be accepted now. The response is 404 if there is none.
+         * @description Returns the offer that can be accepted now, if there is one.
          */
         get: operations["getTransfer"];
         put?: never;
@@ -4048,6 +4048,14 @@ export interface components {
              * @example AZCzoHwefSqfADpcbn-Akam1Qm8xS0nNQe0dX1p3cWJ0Yk5vU1pHeUx3T2J1d2Rn
              */
             token: string;
+        };
+        /**
+         * PendingTransfer
+         * @description The pending transfer of an organization.
+         */
+        PendingTransfer: {
+            /** @description The offer that can be accepted now. `null`: there is none. */
+            transfer?: components["schemas"]["Transfer"] | null;
         };
         /**
          * PeriodLock
@@ -13914,8 +13922,6 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description `ETag` of the version that you have. The response is 304 if it is still current. */
-                "If-None-Match"?: string;
                 /** @description For superusers: the reason for accessing an organization without being a member. They then have all permissions of an owner. Operations about the caller's own membership return 409 `NOT_A_MEMBER`. Each such request is recorded in the organization's audit log. Ignored for other users. */
                 "X-Platform-Access"?: string;
             };
@@ -13929,8 +13935,6 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description Version of the resource. Send it as `If-Match` when you change it. */
-                    ETag: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Insula-Version": components["headers"]["Version"];
@@ -13940,30 +13944,21 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "created_at": "2026-01-31T09:30:00Z",
-                     *       "expires_at": "2026-01-31T09:30:00Z",
-                     *       "from_member_id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
-                     *       "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
-                     *       "organization_id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
-                     *       "status": "pending",
-                     *       "to_member_id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
-                     *       "updated_at": "2026-01-31T09:30:00Z",
-                     *       "version": 1
+                     *       "transfer": {
+                     *         "created_at": "2026-01-31T09:30:00Z",
+                     *         "expires_at": "2026-01-31T09:30:00Z",
+                     *         "from_member_id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *         "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *         "organization_id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *         "status": "pending",
+                     *         "to_member_id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *         "updated_at": "2026-01-31T09:30:00Z",
+                     *         "version": 1
+                     *       }
                      *     }
                      */
-                    "application/json": components["schemas"]["Transfer"];
+                    "application/json": components["schemas"]["PendingTransfer"];
                 };
-            };
-            /** @description You have the current version. */
-            304: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
-                    "X-Insula-Version": components["headers"]["Version"];
-                    "X-Request-Id": components["headers"]["RequestId"];
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             308: components["responses"]["Moved"];
             400: components["responses"]["Malformed"];

@@ -11,7 +11,7 @@ use insula_core::{
     },
     tenancy::transfers,
 };
-use poem_openapi::{Enum, Object, OpenApi, param::Header};
+use poem_openapi::{Enum, Object, OpenApi};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -19,7 +19,7 @@ use crate::routes::Tag;
 use crate::{
     auth::tenant,
     body::StrictJson,
-    http::{CreatedResponse, EntityTag, IfNoneMatch, WithEtag},
+    http::{CreatedResponse, EntityTag, JsonResponse, WithEtag},
     problem::Result,
     state::AppState,
 };
@@ -54,6 +54,14 @@ pub(in crate::routes) struct Transfer {
     created_at: DateTime<Utc>,
     /// When the transfer was last changed.
     updated_at: DateTime<Utc>,
+}
+
+/// The pending transfer of an organization.
+#[derive(Object, Serialize)]
+struct PendingTransfer {
+    /// The offer that can be accepted now. `null`: there is none.
+    #[oai(nullable)]
+    transfer: Option<Transfer>,
 }
 
 /// Status of a transfer.
@@ -97,18 +105,12 @@ impl TransfersApi {
 
     /// Get the pending transfer
     ///
-    /// Returns the offer that can be accepted now. The response is 404 if there is none.
+    /// Returns the offer that can be accepted now, if there is one.
     #[oai(path = "/organizations/:org/transfer", method = "get", operation_id = "getTransfer")]
-    async fn get(
-        &self,
-        org: tenant::Path<Membership>,
-        /// `ETag` of the version that you have. The response is 304 if it is still current.
-        #[oai(name = "If-None-Match")]
-        known: Header<Option<IfNoneMatch>>,
-    ) -> Result<WithEtag<Transfer>> {
+    async fn get(&self, org: tenant::Path<Membership>) -> Result<JsonResponse<PendingTransfer>> {
         let tx = self.0.db.begin(org.0).await?;
-        let transfer = transfers::pending(&tx).await?;
-        Ok(WithEtag::new(EntityTag(transfer.version), known.0, || transfer.into()))
+        let transfer = transfers::pending(&tx).await?.map(Transfer::from);
+        Ok(JsonResponse(PendingTransfer { transfer }))
     }
 
     /// Accept a transfer

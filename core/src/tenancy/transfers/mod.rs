@@ -95,13 +95,12 @@ async fn check_recipient<P: RequiredPermission>(tx: &OrgTx<P>, from: MemberId, t
     fields.into_result()
 }
 
-/// Returns the transfer that can be accepted now.
+/// Returns the transfer that can be accepted now, if there is one.
 ///
 /// # Errors
-/// `NotFound` when there is none.
-pub async fn pending(tx: &OrgTx<Membership>) -> Result<Transfer> {
-    let pending = find_unanswered(tx).await?.filter(|transfer| transfer.expires_at > tx.now());
-    pending.ok_or(Error::NotFound("transfer"))
+/// Any database error.
+pub async fn pending(tx: &OrgTx<Membership>) -> Result<Option<Transfer>> {
+    Ok(find_unanswered(tx).await?.filter(|transfer| transfer.expires_at > tx.now()))
 }
 
 /// Returns the pending transfers, of all organizations, that a user can accept.
