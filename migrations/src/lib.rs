@@ -16,6 +16,7 @@ mod installation;
 mod database_roles;
 mod column;
 mod schema;
+mod search_key;
 
 mod m0001_database_roles;
 mod m0002_users;
@@ -43,6 +44,7 @@ mod m0023_time_entries;
 mod m0026_renamed_keys;
 mod m0028_presented_tokens;
 mod m0029_user_search;
+mod m0030_search_keys;
 
 mod access;
 mod migrator;

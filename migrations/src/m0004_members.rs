@@ -30,7 +30,6 @@ impl MigrationTrait for Migration {
             .column(text("key"))
             .column(text("name").length(1, 50))
             .column(text("name_key"))
-            .column(text("search_key"))
             .column(text("description").length(0, 255))
             .column(boolean("is_builtin"))
             .version()

@@ -17,7 +17,6 @@ impl MigrationTrait for Migration {
             .column(text("code").length(1, 20))
             .column(text("code_key"))
             .column(text("name").length(1, 100))
-            .column(text("search_key"))
             .column(text("color").optional().length(7, 7))
             .version()
             .deleted_at()

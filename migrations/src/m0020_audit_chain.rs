@@ -40,13 +40,12 @@ const FACTS: [&str; 15] = [
 ];
 
 /// Name and columns of the indexes for searches in a log.
-const INDEXES: [(&str, &[&str]); 3] = [
+const INDEXES: [(&str, &[&str]); 2] = [
     ("audit_events_actor_id_occurred_at_id_idx", &["actor_id", "occurred_at", "id"]),
     (
         "audit_events_organization_id_resource_id_occurred_at_id_idx",
         &["organization_id", "resource_id", "occurred_at", "id"],
     ),
-    ("audit_events_organization_id_request_id_idx", &["organization_id", "request_id"]),
 ];
 const UNSEALED: &str = "audit_events_unsealed_idx";
 const ORDER: &str = "audit_events_organization_seq_key";

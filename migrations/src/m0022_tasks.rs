@@ -16,7 +16,6 @@ impl MigrationTrait for Migration {
         NewTable::tenant(manager, "tags")
             .column(text("name").length(1, 50))
             .column(text("name_key"))
-            .column(text("search_key"))
             .version()
             .timestamps()
             .unique("tags_organization_name_key", &["organization_id", "name_key"])
@@ -28,7 +27,6 @@ impl MigrationTrait for Migration {
         NewTable::tenant(manager, "tasks")
             .column(uuid("project_id").within_organization("projects").optional())
             .column(text("title").length(1, 200))
-            .column(text("search_key"))
             .column(text("description").optional().length(1, 10_000))
             .column(text("status").one_of(["todo", "in_progress", "done", "cancelled"]))
             // 1 (low) to 4 (urgent). A number, so that lists can sort by it.

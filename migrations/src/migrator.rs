@@ -42,6 +42,7 @@ impl MigratorTrait for Migrator {
             Box::new(crate::m0026_renamed_keys::Migration),
             Box::new(crate::m0028_presented_tokens::Migration),
             Box::new(crate::m0029_user_search::Migration),
+            Box::new(crate::m0030_search_keys::Migration),
         ]
     }
 }

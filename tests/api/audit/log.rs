@@ -157,7 +157,7 @@ async fn a_filter_that_makes_no_sense_is_named() {
         ("action=project.updated&action=project.exploded", vec!["action[1] UNKNOWN_REFERENCE"]),
         ("seq_from=3&seq_to=2", vec!["seq_to OUT_OF_RANGE"]),
         ("seq_from=0", vec!["seq_from TOO_SMALL"]),
-        ("seq_to=last", vec!["seq_to INVALID_FORMAT"]),
+        ("seq_to=last", vec!["seq_to WRONG_TYPE"]),
         ("request_id=a%20b", vec!["request_id INVALID_FORMAT"]),
         ("ip=1.2.3", vec!["ip INVALID_FORMAT"]),
         ("ip=localhost", vec!["ip INVALID_FORMAT"]),

@@ -2,7 +2,8 @@
 
 use std::process::Output;
 
-use insula_tests::{Server, TestEnv, concurrently};
+use insula_tests::{PASSWORD, Server, TestEnv, concurrently};
+use serde_json::json;
 
 /// The lines of a command that must succeed.
 #[track_caller]
@@ -84,6 +85,33 @@ async fn up_and_down_and_up_leave_the_same_schema() {
 
     assert_eq!(named(&migrate(&env, &["up"]), "applied"), applied);
     assert_eq!(schema(&env).await, first);
+}
+
+#[tokio::test]
+async fn names_from_before_the_search_are_found() {
+    let env = TestEnv::new().await;
+    let server = Server::builder().test_env(&env).start().await;
+    let ada = server.client().register("ada@example.com").await;
+    ada.create_organization("acme").await;
+    ada.post("/api/v1/organizations/acme/tags", json!({ "name": "Größe" })).await.expect(201);
+    let project = json!({ "code": "CAFE", "name": "Écluse" });
+    ada.post("/api/v1/organizations/acme/projects", project).await.expect(201);
+    server.terminate().await;
+
+    while !named(&migrate(&env, &["down"]), "reverted").contains(&"m0030_search_keys") {}
+    migrate(&env, &["up"]);
+
+    let server = Server::builder().test_env(&env).start().await;
+    let ada = server.client().log_in("ada@example.com", PASSWORD).await;
+    for (list, name) in [
+        ("tags?q=GROSSE", "Größe"),
+        ("projects?q=ecl", "Écluse"),
+        ("projects?q=cafe", "Écluse"),
+        ("roles?q=view", "Viewer"),
+    ] {
+        let page = ada.get(&format!("/api/v1/organizations/acme/{list}")).await.expect(200);
+        assert_eq!(page["data"][0]["name"], name, "{list}");
+    }
 }
 
 #[tokio::test]

@@ -57,9 +57,10 @@ pub fn key(text: &str) -> String {
     text.nfkc().collect::<String>().to_lowercase().nfkc().collect()
 }
 
-/// The key without accents and other marks. Texts that people do not tell apart when they search have the same one.
+/// The key without accents and other marks, and with "ss" for "ß". Texts that people do not tell apart when they search
+/// have the same one.
 pub fn search_key(text: &str) -> String {
-    key(text).nfkd().filter(|c| !is_combining_mark(*c)).nfkc().collect()
+    key(text).nfkd().filter(|c| !is_combining_mark(*c)).nfkc().collect::<String>().replace('ß', "ss")
 }
 
 fn length(text: &str, bounds: RangeInclusive<usize>) -> Result<(), InvalidText> {
