@@ -44,6 +44,7 @@ route_groups! {
         organizations.OrganizationsApi,
         organizations::transfers.TransfersApi,
         organizations::settings.SettingsApi,
+        organizations::search.SearchApi,
         members.MembersApi,
         invitations.InvitationsApi,
         invitations::responses.InvitationResponsesApi,

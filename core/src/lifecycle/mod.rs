@@ -8,3 +8,4 @@ pub mod email_links;
 pub mod email_content;
 pub mod maintenance;
 pub mod user_context;
+pub mod search;

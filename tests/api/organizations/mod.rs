@@ -1,6 +1,7 @@
 //! The organization itself: its lifecycle, settings, slugs and ownership.
 
 mod lifecycle;
+mod search;
 mod settings;
 mod slugs;
 mod states;

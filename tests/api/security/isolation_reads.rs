@@ -15,7 +15,8 @@ async fn readable(server: &Server, person: &Client, own: &str) -> Vec<(String, S
         if operation.method != "GET" || !is_own || names.iter().any(|name| *name != "org") {
             continue;
         }
-        let path = operation.path_with(|_| own.to_owned());
+        let search = if operation.id == "searchOrganization" { "?q=a" } else { "" };
+        let path = operation.path_with(|_| own.to_owned()) + search;
         let mut next = Some(path.clone());
         while let Some(asked) = next.take() {
             let reply = person.get(&asked).await;

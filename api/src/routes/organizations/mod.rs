@@ -1,5 +1,6 @@
 //! `/organizations`: organizations, from creation to deletion.
 
+pub(crate) mod search;
 pub(crate) mod settings;
 pub(crate) mod transfers;
 

@@ -9,7 +9,7 @@ use crate::{
     Error, Result,
     base::{
         ids::{MemberId, RoleId},
-        pagination::{Page, PageRequest},
+        pagination::{Page, PageRequest, Sort},
         permissions::{MembersRead, RequiredPermission},
         text::SearchTerm,
     },
@@ -112,6 +112,19 @@ pub async fn list(
         MemberDetails { member, user, roles }
     };
     Ok(Page { data: page.data.into_iter().map(with_roles).collect(), next: page.next })
+}
+
+/// The first members, without removed ones, whose e-mail address, username or name contains the term, by the time that they
+/// joined.
+pub(crate) async fn search<P: RequiredPermission>(
+    tx: &OrgTx<P>,
+    term: &SearchTerm,
+    limit: u64,
+) -> Result<Vec<(Member, User)>> {
+    let sort = Sort { key: MemberKey::JoinedAt, descending: false };
+    let members = tx.find::<Entity>().filter(Column::Status.ne(REMOVED)).with::<users::Entity>();
+    let members = members.filter(users::matches_search(term));
+    Ok(members.page(PageRequest { sort, limit, after: None }).await?.data)
 }
 
 /// Returns one member, also a removed one.

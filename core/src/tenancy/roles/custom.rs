@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{ActiveValue::Set, ColumnTrait, Condition};
+use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, sea_query::Expr};
 use serde_json::{Value, json};
 
 use super::{Column, Entity, Role, entity::ActiveModel, grants, role_permissions, search_key};
@@ -107,9 +107,22 @@ pub async fn list(
     term: Option<SearchTerm>,
     request: PageRequest<RoleKey>,
 ) -> Result<Page<RoleWithPermissions>> {
-    let named = term.map(|term| contains(Column::SearchKey, &term.search_key()));
+    let named = term.as_ref().map(matches);
     let page = tx.find::<Entity>().filter(Condition::all().add_option(named)).page(request).await?;
     Ok(Page { data: with_permissions(tx, page.data).await?, next: page.next })
+}
+
+/// The first roles whose key or name contains the term, by name.
+pub(crate) async fn search<P: RequiredPermission>(
+    tx: &OrgTx<P>,
+    term: &SearchTerm,
+    limit: u64,
+) -> Result<Vec<Role>> {
+    tx.find::<Entity>().filter(matches(term)).first(Column::NameKey, limit).await
+}
+
+fn matches(term: &SearchTerm) -> Expr {
+    contains(Column::SearchKey, &term.search_key())
 }
 
 /// Returns one role.

@@ -14,7 +14,7 @@ use sea_orm::{ActiveValue::Set, ColumnTrait};
 pub use custom::{
     NewRole, RoleChanges, RoleKey, RoleWithPermissions, create, exists, get, list, set_permissions, update,
 };
-pub(crate) use custom::{facts, lock};
+pub(crate) use custom::{facts, lock, search};
 pub use entity::Model as Role;
 pub(crate) use entity::{Column, Entity};
 pub use role_ref::RoleRef;

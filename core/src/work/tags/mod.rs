@@ -7,7 +7,7 @@ pub(crate) mod entity;
 
 use std::collections::HashSet;
 
-use sea_orm::{ActiveValue::Set, ColumnTrait, Condition};
+use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, sea_query::Expr};
 use serde_json::{Value, json};
 
 use entity::ActiveModel;
@@ -63,8 +63,21 @@ pub async fn list(
     term: Option<SearchTerm>,
     listing: PageRequest<TagKey>,
 ) -> Result<Page<Tag>> {
-    let named = term.map(|term| contains(Column::SearchKey, &term.search_key()));
+    let named = term.as_ref().map(matches);
     tx.find::<Entity>().filter(Condition::all().add_option(named)).page(listing).await
+}
+
+/// The first tags whose name contains the term, by name.
+pub(crate) async fn search<P: RequiredPermission>(
+    tx: &OrgTx<P>,
+    term: &SearchTerm,
+    limit: u64,
+) -> Result<Vec<Tag>> {
+    tx.find::<Entity>().filter(matches(term)).first(Column::NameKey, limit).await
+}
+
+fn matches(term: &SearchTerm) -> Expr {
+    contains(Column::SearchKey, &term.search_key())
 }
 
 /// Checks that a tag exists, with any permission on tags.

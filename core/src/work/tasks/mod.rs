@@ -27,6 +27,7 @@ pub use create::{NewTask, create};
 pub use deletion::{delete, restore};
 pub(crate) use entity::{Column, Entity};
 pub use entity::{Model as Task, Priority, TaskStatus};
+pub(crate) use list::search;
 pub use list::{TaskFilter, TaskKey, get, list};
 pub use update::{TaskChanges, update};
 

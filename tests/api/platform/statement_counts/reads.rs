@@ -71,5 +71,8 @@ async fn path(operation: &Operation, ada: &Client, acme: &Organization, me: &str
     if operation.id == "getReportSummary" {
         path += "?from=2026-03-01T00:00:00Z&to=2026-04-01T00:00:00Z&group_by=project";
     }
+    if operation.id == "searchOrganization" {
+        path += "?q=oil";
+    }
     path
 }
