@@ -170,16 +170,17 @@ async fn refused_strangers_are_in_no_log_of_an_organization() {
     let entering = named(&superuser, "entering").with("x-platform-access", "Ticket 4711");
     entering.get(nowhere).await.problem(404, "NOT_FOUND");
     database.execute("UPDATE members SET status = 'suspended' WHERE organization_id IN (SELECT id FROM organizations WHERE slug = 'acme')").await;
-    named(&ada, "suspended").patch(ACME, json!({})).await.problem(404, "NOT_FOUND");
+    named(&ada, "suspended").patch(ACME, json!({})).await.problem(403, "MEMBERSHIP_SUSPENDED");
 
     let there = json!({ "code": "NOT_FOUND", "organization": acme });
     let not_there = json!({ "code": "NOT_FOUND" });
+    let suspended = json!({ "code": "MEMBERSHIP_SUSPENDED", "organization": acme });
     for (request, email, operation, facts) in [
         ("stranger", "eve@example.com", "getOrganization", &there),
         ("by-id", "eve@example.com", "listProjects", &there),
         ("operator", "root@example.com", "createProject", &there),
         ("mistyped", "ada@example.com", "listMembers", &not_there),
-        ("suspended", "ada@example.com", "updateOrganization", &there),
+        ("suspended", "ada@example.com", "updateOrganization", &suspended),
     ] {
         let expected = denied("PLATFORM", email, operation, facts.clone());
         assert_eq!(events(&database, request).await, [expected], "{request}");

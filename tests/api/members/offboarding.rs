@@ -124,6 +124,12 @@ async fn suspension_stops_the_timer() {
     assert_eq!(database.scalar(&format!("SELECT count(*) FROM project_members WHERE {own}")).await, 1);
     let assigned = format!("SELECT count(*) FROM tasks WHERE assignee_id IS NOT NULL AND {own}");
     assert_eq!(database.scalar(&assigned).await, 3);
+    // The member is told why, and learns nothing else.
+    let refused = org.mia.get(&org.path("/timer")).await.problem(403, "MEMBERSHIP_SUSPENDED");
+    let body = org.owner.get(&org.path("")).await.expect(200);
+    assert!(refused["message"].as_str().unwrap().contains(body["name"].as_str().unwrap()), "{refused}");
+    let by_id = format!("/api/v1/organizations/{}/tasks", body["id"].as_str().unwrap());
+    org.mia.get(&by_id).await.problem(403, "MEMBERSHIP_SUSPENDED");
     org.admin.patch(&mia, json!({ "status": "active" })).await.expect(200);
     assert_eq!(org.mia.get(&org.path("/timer")).await.expect(200)["running"], Value::Null);
 }

@@ -231,21 +231,24 @@ async fn a_member_without_permission_is_told_the_missing_one() {
 }
 
 #[tokio::test]
-async fn a_removed_member_is_a_stranger_at_once() {
+async fn a_suspended_member_is_told_and_a_removed_one_is_a_stranger_at_once() {
     let demo = DemoFixture::start().await;
     let mia = demo.user("mia").await;
     mia.get("/api/v1/organizations/demo").await.expect(200);
-    for status in ["suspended", "removed"] {
+    for (membership, status, code) in
+        [("suspended", 403, "MEMBERSHIP_SUSPENDED"), ("removed", 404, "NOT_FOUND")]
+    {
         let update = format!(
-            "UPDATE members SET status = '{status}' WHERE user_id IN
+            "UPDATE members SET status = '{membership}' WHERE user_id IN
              (SELECT id FROM users WHERE email = 'mia@demo.example')
              AND organization_id IN (SELECT id FROM organizations WHERE slug = 'demo')"
         );
         assert_eq!(demo.server.database().await.execute(&update).await, 1);
         // Direct changes invalidate no cache: its entries must expire.
-        eventually("it is noticed", async || mia.get("/api/v1/organizations/demo").await.status == 404).await;
+        eventually("it is noticed", async || mia.get("/api/v1/organizations/demo").await.status == status)
+            .await;
         let asked = walk(&demo.server, &mia, DemoFixture::SLUG, |_, reply| {
-            reply.problem(404, "NOT_FOUND");
+            reply.problem(status, code);
         });
         assert_eq!(asked.await, implied(&demo.server).await);
     }

@@ -39,8 +39,8 @@ pub async fn explain(
         Some(member) => member,
         None => tx.own_member()?,
     };
-    if own != Some(subject) && !tx.may(Permission::MembersRead) {
-        return Err(crate::tenancy::members::missing_permission(tx, Permission::MembersRead).await?);
+    if own != Some(subject) {
+        crate::tenancy::members::require_permission(tx, Permission::MembersRead).await?;
     }
     let is_inactive = own != Some(subject) && get(tx, subject).await?.member.status != ACTIVE;
     let organization = tx.find::<organizations::Entity>().one().await?;

@@ -5,6 +5,7 @@ mod cache;
 mod explain;
 mod query;
 mod slug_redirect;
+mod suspended_member;
 
 use std::{sync::Arc, time::Duration};
 
@@ -94,7 +95,8 @@ pub(crate) struct CallerAccess {
 /// # Errors
 /// - `INVALID_TOKEN` when the session has ended or the user is inactive or deleted.
 /// - `EMAIL_UNVERIFIED`.
-/// - `NotFound` when the caller is not an active member, with the same answer when the organization does not exist.
+/// - `MembershipSuspended` for a suspended member.
+/// - `NotFound` when the caller is no member, with the same answer when the organization does not exist.
 /// - `Moved` for a member who uses an old slug.
 /// - `ORGANIZATION_DELETED`; `ORGANIZATION_SUSPENDED` for changes.
 /// - `Forbidden` for a member without the permission.
@@ -179,7 +181,10 @@ impl CallerAccess {
             (organization, _) => {
                 let (user, relation) = (caller.claims.user, OrgRelation::NotMember(organization));
                 caller.trail.set_org_relation(actor(user, is_superuser), relation);
-                Err(slug_redirect::not_found_or_moved(tx, user, is_superuser, org).await?)
+                match suspended_member::organization_name(tx, user, org).await? {
+                    Some(name) if !is_superuser => Err(Error::MembershipSuspended(name)),
+                    _ => Err(slug_redirect::not_found_or_moved(tx, user, is_superuser, org).await?),
+                }
             }
         }
     }

@@ -30,6 +30,7 @@ pub use activity::activity;
 pub use dry_run::{MemberEffect, PermissionDiff};
 pub use entity::Model as Member;
 pub(crate) use entity::{Column, Entity};
+pub(crate) use list::search;
 pub use list::{MemberDetails, MemberFilter, MemberKey, MembershipState, exists, get, list};
 pub(crate) use locking::{lock_active, lock_all, lock_one};
 pub use member_ref::MemberRef;
@@ -71,7 +72,7 @@ pub const ACTIVE: &str = "active";
 /// The status of a removed member. The row stays, because other rows refer to it.
 const REMOVED: &str = "removed";
 /// The status of a suspended member, who has no permissions until they are reactivated.
-const SUSPENDED: &str = "suspended";
+pub(crate) const SUSPENDED: &str = "suspended";
 
 /// Adds a user to the organization with one role.
 ///
@@ -183,15 +184,20 @@ pub async fn permissions(tx: &OrgTx<MembersRead>, member: MemberId) -> Result<Me
     Ok(MemberPermissions { member, roles: grants_of(tx, member).await?.into() })
 }
 
-/// Returns the `Forbidden` error for a permission that the caller does not have, with the caller's roles and the roles that
-/// include the permission.
-pub(crate) async fn missing_permission<P: RequiredPermission>(
+/// Checks that the caller has one more permission than the operation itself needs.
+///
+/// # Errors
+/// `Forbidden`, with the caller's roles and the roles that include the permission.
+pub(crate) async fn require_permission<P: RequiredPermission>(
     tx: &OrgTx<P>,
     permission: Permission,
-) -> Result<Error> {
+) -> Result<()> {
+    if tx.may(permission) {
+        return Ok(());
+    }
     let roles_held = tx.facts().roles.iter().map(|role| role.key.clone()).collect();
     let roles_that_grant = roles::keys_granting(tx, permission).await?;
-    Ok(Error::Forbidden(Box::new(MissingPermission { permission, roles_held, roles_that_grant })))
+    Err(Error::Forbidden(Box::new(MissingPermission { permission, roles_held, roles_that_grant })))
 }
 
 /// Returns the permissions of the caller in the organization, as they were looked up for the request.

@@ -11,6 +11,11 @@ pub(super) async fn organizations(met: &mut Met, ada: &Client, database: &TestDa
         ("UPDATE organizations SET status = 'suspended' WHERE slug = 'SLUG'", 403, "ORGANIZATION_SUSPENDED"),
         ("UPDATE organizations SET deleted_at = created_at WHERE slug = 'SLUG'", 410, "ORGANIZATION_DELETED"),
         (
+            "UPDATE members SET status = 'suspended' WHERE organization_id IN (SELECT id FROM organizations WHERE slug = 'SLUG')",
+            403,
+            "MEMBERSHIP_SUSPENDED",
+        ),
+        (
             "DELETE FROM member_roles WHERE organization_id IN (SELECT id FROM organizations WHERE slug = 'SLUG')",
             403,
             "FORBIDDEN",

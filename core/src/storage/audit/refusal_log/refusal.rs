@@ -80,8 +80,10 @@ impl Refusal {
         }
         let (log, organization) = match (code.kind(), relation) {
             (ErrorKind::Forbidden, OrgRelation::Member(org)) => (org, None),
-            (ErrorKind::Forbidden, OrgRelation::None | OrgRelation::NotMember(_)) => (OrgId::PLATFORM, None),
-            (ErrorKind::NotFound, OrgRelation::NotMember(org)) => (OrgId::PLATFORM, org),
+            (ErrorKind::Forbidden, OrgRelation::None) => (OrgId::PLATFORM, None),
+            (ErrorKind::Forbidden | ErrorKind::NotFound, OrgRelation::NotMember(org)) => {
+                (OrgId::PLATFORM, org)
+            }
             _ => return None,
         };
         let permission = match error {
