@@ -1,6 +1,7 @@
 //! The resources of an organization: projects, tags, tasks, time entries, reports, exports and imports.
 
 mod bulk_tasks;
+mod deleted_lists;
 mod exports;
 mod imports;
 mod leap_seconds;

@@ -39,6 +39,7 @@ async fn a_new_project_has_its_location_and_content() {
         "code",
         "color",
         "created_at",
+        "deleted_at",
         "estimate_seconds",
         "id",
         "is_private",

@@ -27,6 +27,7 @@ async fn a_new_task_is_what_was_said_and_else_as_usual() {
     });
     expected["created_at"] = body["created_at"].clone();
     expected["updated_at"] = body["created_at"].clone();
+    expected["deleted_at"] = Value::Null;
     assert_eq!((&body, etag(&made)), (&expected, "\"1\""));
     let read = org.viewer.get(made.header("location").unwrap()).await;
     assert_eq!((read.expect(200), etag(&read)), (body.clone(), "\"1\""));

@@ -23,7 +23,7 @@ async fn a_new_entry_has_its_location_and_content() {
         "project_id": project, "task_id": null, "activity": "Design", "notes": "one\ntwo",
         "started_at": "2026-03-02T08:00:00Z", "ended_at": "2026-03-02T11:30:00Z", "duration_seconds": 12_600,
         "billable": true, "tags": [], "source": "manual", "version": 1,
-        "created_at": body["created_at"], "updated_at": body["created_at"],
+        "created_at": body["created_at"], "updated_at": body["created_at"], "deleted_at": null,
     });
     assert_eq!(body, shown);
     let read = org.mia.get(&path).await;

@@ -15,7 +15,7 @@ mod access;
 
 use std::ops::RangeInclusive;
 
-use sea_orm::{ActiveValue::Set, ColumnTrait, Condition};
+use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, sea_query::Expr};
 use serde_json::{Value, json};
 
 pub(crate) use access::{hidden, visible};
@@ -42,6 +42,7 @@ use crate::{
         audit::{Action, EventDetails},
         db::{ExpectedVersion, OrgTx, ScopedQuery, SortKey, TenantTable, contains},
     },
+    tenancy::members,
 };
 
 /// A new project. Its fields are types that only parse when they are valid, so nothing is checked again here.
@@ -86,6 +87,8 @@ pub struct ProjectFilter {
     pub term: Option<SearchTerm>,
     /// Only archived projects, or only others.
     pub is_archived: Option<bool>,
+    /// Only deleted projects, which can be restored; otherwise only others.
+    pub is_deleted: bool,
 }
 
 /// What the list can be ordered by. Each column is indexed with the organization and the id.
@@ -125,7 +128,7 @@ fn facts(project: &Project) -> Value {
 /// Lists one page of the projects that the caller can see.
 ///
 /// # Errors
-/// Errors of the database.
+/// `Forbidden` for deleted projects without `projects:delete`.
 pub async fn list(
     tx: &OrgTx<ProjectsRead>,
     filter: ProjectFilter,
@@ -136,9 +139,28 @@ pub async fn list(
         true => Column::ArchivedAt.is_not_null(),
         false => Column::ArchivedAt.is_null(),
     });
-    let projects = tx.find::<Entity>().filter(visible(tx)).filter_some(Column::CodeKey, code);
-    let term = filter.term.map(|term| contains(Column::SearchKey, &term.search_key()));
+    let projects = if filter.is_deleted {
+        members::require_permission(tx, Permission::ProjectsDelete).await?;
+        tx.find_deleted::<Entity>()
+    } else {
+        tx.find::<Entity>()
+    };
+    let projects = projects.filter(visible(tx)).filter_some(Column::CodeKey, code);
+    let term = filter.term.as_ref().map(matches);
     projects.filter(Condition::all().add_option(archived).add_option(term)).page(listing).await
+}
+
+/// The first projects that the caller can see whose code or name contains the term, by code.
+pub(crate) async fn search<P: RequiredPermission>(
+    tx: &OrgTx<P>,
+    term: &SearchTerm,
+    limit: u64,
+) -> Result<Vec<Project>> {
+    tx.find::<Entity>().filter(visible(tx)).filter(matches(term)).first(Column::CodeKey, limit).await
+}
+
+fn matches(term: &SearchTerm) -> Expr {
+    contains(Column::SearchKey, &term.search_key())
 }
 
 /// Gets one project.

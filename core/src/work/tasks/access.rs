@@ -21,6 +21,14 @@ pub(crate) fn visible<P: RequiredPermission>(tx: &OrgTx<P>) -> Condition {
     Condition::any().add(Column::ProjectId.is_null()).add(project)
 }
 
+/// As [`visible`], with the tasks of deleted projects.
+pub(super) fn visible_with_deleted_projects<P: RequiredPermission>(tx: &OrgTx<P>) -> Condition {
+    let columns = (Column::ProjectId, projects::Column::Id);
+    let is_visible = projects::visible(tx);
+    let project = tx.in_rows_of_including_deleted::<projects::Entity>(columns.0, columns.1, is_visible);
+    Condition::any().add(Column::ProjectId.is_null()).add(project)
+}
+
 /// Checks that the caller can change or delete this task.
 ///
 /// # Errors
@@ -35,8 +43,5 @@ pub async fn may<P: RequiredPermission>(tx: &OrgTx<P>, id: TaskId) -> Result<()>
 /// `FORBIDDEN` if the caller is neither the creator nor the assignee of the task and lacks `tasks:manage_all`.
 pub(super) async fn require_own<P: RequiredPermission>(tx: &OrgTx<P>, task: &Task) -> Result<()> {
     let is_own = tx.member().is_some() && [task.created_by, task.assignee_id].contains(&tx.member());
-    match is_own || tx.may(Permission::TasksManageAll) {
-        true => Ok(()),
-        false => Err(members::missing_permission(tx, Permission::TasksManageAll).await?),
-    }
+    if is_own { Ok(()) } else { members::require_permission(tx, Permission::TasksManageAll).await }
 }

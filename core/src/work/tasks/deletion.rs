@@ -1,6 +1,6 @@
 //! Delete and restore tasks.
 
-use sea_orm::{ActiveValue::Set, ColumnTrait, Condition};
+use sea_orm::{ActiveValue::Set, ColumnTrait};
 
 use super::{Column, Entity, TaskWithTags, access, entity::ActiveModel, facts, visible, with_tags};
 use crate::{
@@ -41,9 +41,7 @@ pub async fn delete(tx: &OrgTx<TasksDelete>, id: TaskId, expected: &ExpectedVers
 /// neither its creator nor its assignee; `PARENT_DELETED` if its project is deleted.
 pub async fn restore(tx: &OrgTx<TasksDelete>, id: TaskId) -> Result<TaskWithTags> {
     // Includes deleted projects, so that the error can say that the project is deleted.
-    let columns = (Column::ProjectId, projects::Column::Id, projects::visible(tx));
-    let project = tx.in_rows_of_including_deleted::<projects::Entity>(columns.0, columns.1, columns.2);
-    let is_visible = Condition::any().add(Column::ProjectId.is_null()).add(project);
+    let is_visible = access::visible_with_deleted_projects(tx);
     let task = tx.find_deleted::<Entity>().filter(Column::Id.eq(id)).filter(is_visible).one_locked().await?;
     access::require_own(tx, &task).await?;
     if let Some(project) = task.project_id

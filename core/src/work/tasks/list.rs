@@ -1,22 +1,22 @@
 //! List and get tasks.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ColumnTrait, Condition};
+use sea_orm::{ColumnTrait, Condition, sea_query::Expr};
 
 use super::{
-    Column, Entity, Priority, Task, TaskStatus, TaskWithTags, tags_of, task_tags, truncate_to_microseconds,
-    visible, with_tags,
+    Column, Entity, Priority, Task, TaskStatus, TaskWithTags, access::visible_with_deleted_projects, tags_of,
+    task_tags, truncate_to_microseconds, visible, with_tags,
 };
 use crate::{
     Result,
     base::{
         ids::{ProjectId, TagId, TaskId},
-        pagination::{Page, PageRequest},
-        permissions::TasksRead,
+        pagination::{Page, PageRequest, Sort},
+        permissions::{Permission, RequiredPermission, TasksRead},
         text::SearchTerm,
     },
     storage::db::{OrgTx, SortKey, contains},
-    tenancy::members::MemberRef,
+    tenancy::members::{self, MemberRef},
 };
 
 /// Filter of the list; `None` matches all tasks. A value that does not exist matches none.
@@ -38,6 +38,8 @@ pub struct TaskFilter {
     pub due_after: Option<DateTime<Utc>>,
     /// Only tasks due before this time.
     pub due_before: Option<DateTime<Utc>>,
+    /// Only deleted tasks, which can be restored; otherwise only others.
+    pub is_deleted: bool,
 }
 
 /// What the list can be ordered by. Each column is indexed with the organization and the id.
@@ -72,7 +74,8 @@ impl SortKey for TaskKey {
 /// Lists one page of the tasks that the caller can see, with two queries.
 ///
 /// # Errors
-/// `NOT_A_MEMBER` if a superuser who is not a member filters for their own tasks.
+/// `NOT_A_MEMBER` if a superuser who is not a member filters for their own tasks; `Forbidden` for deleted tasks without
+/// `tasks:delete`.
 pub async fn list(
     tx: &OrgTx<TasksRead>,
     filter: TaskFilter,
@@ -80,12 +83,18 @@ pub async fn list(
 ) -> Result<Page<TaskWithTags>> {
     let assignee = filter.assignee.map(|member| member.member(tx)).transpose()?;
     let condition = Condition::all()
-        .add_option(filter.term.map(|term| contains(Column::SearchKey, &term.search_key())))
+        .add_option(filter.term.as_ref().map(matches))
         .add_option(filter.statuses.map(|statuses| Column::Status.is_in(statuses)))
         .add_option(filter.priority.map(|priority| Column::Priority.eq(priority)))
         .add_option(filter.due_after.map(|instant| Column::DueAt.gte(truncate_to_microseconds(instant))))
         .add_option(filter.due_before.map(|instant| Column::DueAt.lt(truncate_to_microseconds(instant))));
-    let tasks = tx.find::<Entity>().filter(visible(tx)).filter(condition);
+    let tasks = if filter.is_deleted {
+        members::require_permission(tx, Permission::TasksDelete).await?;
+        tx.find_deleted::<Entity>().filter(visible_with_deleted_projects(tx))
+    } else {
+        tx.find::<Entity>().filter(visible(tx))
+    };
+    let tasks = tasks.filter(condition);
     let tasks = tasks.filter_some(Column::ProjectId, filter.project);
     let mut tasks = tasks.filter_some(Column::AssigneeId, assignee);
     if let Some(tag) = filter.tag {
@@ -96,6 +105,21 @@ pub async fn list(
     let mut tags = tags_of(tx, page.data.iter().map(|task| task.id).collect()).await?;
     let with_tags = |task: Task| TaskWithTags { tags: tags.remove(&task.id).unwrap_or_default(), task };
     Ok(Page { data: page.data.into_iter().map(with_tags).collect(), next: page.next })
+}
+
+/// The tasks that the caller can see whose title contains the term, the most recently changed first.
+pub(crate) async fn search<P: RequiredPermission>(
+    tx: &OrgTx<P>,
+    term: &SearchTerm,
+    limit: u64,
+) -> Result<Vec<Task>> {
+    let sort = Sort { key: TaskKey::UpdatedAt, descending: true };
+    let tasks = tx.find::<Entity>().filter(visible(tx)).filter(matches(term));
+    Ok(tasks.page(PageRequest { sort, limit, after: None }).await?.data)
+}
+
+fn matches(term: &SearchTerm) -> Expr {
+    contains(Column::SearchKey, &term.search_key())
 }
 
 /// Gets one task.

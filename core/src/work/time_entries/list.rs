@@ -9,10 +9,10 @@ use crate::{
     base::{
         ids::{ProjectId, TagId, TaskId},
         pagination::{Page, PageRequest},
-        permissions::{RequiredPermission, TimeEntriesRead},
+        permissions::{Permission, RequiredPermission, TimeEntriesRead},
     },
     storage::db::{OrgTx, ScopedQuery, SortKey},
-    tenancy::members::MemberRef,
+    tenancy::members::{self, MemberRef},
 };
 
 /// Filter of the list; `None` matches all entries.
@@ -34,6 +34,8 @@ pub struct TimeEntryFilter {
     pub billable: Option<bool>,
     /// Only running entries, or only entries that ended.
     pub running: Option<bool>,
+    /// Only deleted entries, which can be restored; otherwise only others.
+    pub is_deleted: bool,
 }
 
 /// What the list can be ordered by. Each column is indexed with the organization and the id.
@@ -102,13 +104,20 @@ pub(crate) fn window(from: Option<DateTime<Utc>>, to: Option<DateTime<Utc>>) -> 
 /// Lists one page of the entries that the caller can see.
 ///
 /// # Errors
-/// `NOT_A_MEMBER` if a superuser who is not a member filters for their own entries.
+/// `NOT_A_MEMBER` if a superuser who is not a member filters for their own entries; `Forbidden` for deleted entries
+/// without `time_entries:delete`.
 pub async fn list(
     tx: &OrgTx<TimeEntriesRead>,
     filter: &TimeEntryFilter,
     listing: PageRequest<TimeEntryKey>,
 ) -> Result<Page<TimeEntryWithTags>> {
-    let entries = filter.apply(tx, tx.find::<Entity>().filter(visible(tx)?))?;
+    let entries = if filter.is_deleted {
+        members::require_permission(tx, Permission::TimeEntriesDelete).await?;
+        tx.find_deleted::<Entity>()
+    } else {
+        tx.find::<Entity>()
+    };
+    let entries = filter.apply(tx, entries.filter(visible(tx)?))?;
     let page = entries.page(listing).await?;
     let mut tags = tags_of(tx, page.data.iter().map(|entry| entry.id)).await?;
     let entry_with_tags = page.data.into_iter().map(|entry| {

@@ -61,8 +61,11 @@ impl ProjectsApi {
         q: Query<Option<SearchTerm>>,
         /// Only archived (`true`) or only active (`false`) projects.
         archived: Query<Option<bool>>,
+        /// Only deleted projects, which can be restored; needs `projects:delete`. Defaults to `false`.
+        deleted: Query<Option<bool>>,
     ) -> Result<PageResponse<Project>> {
-        let filter = filter(code.0, q.0, archived.0)?;
+        let filter =
+            ProjectFilter { is_deleted: deleted.0.unwrap_or_default(), ..filter(code.0, q.0, archived.0)? };
         let sort = sort.0.unwrap_or(ProjectSort::ascending(ProjectKey::CreatedAt));
         let paging =
             ListRequest::new(&self.0.cursors, request, (org.0.org(), &filter), (limit.0, sort, cursor.0))?;
@@ -227,5 +230,5 @@ fn filter(
     let code = fields.parse_optional("code", code.map(|code| text::ProjectCode::parse(&code.0)));
     let term = fields.parse_optional("q", term.map(|term| text::SearchTerm::parse(&term.0)));
     fields.into_result()?;
-    Ok(ProjectFilter { code, term, is_archived })
+    Ok(ProjectFilter { code, term, is_archived, is_deleted: false })
 }

@@ -87,6 +87,9 @@ pub(super) struct Project {
     pub(super) created_at: DateTime<Utc>,
     /// When the project was last changed.
     pub(super) updated_at: DateTime<Utc>,
+    /// When the project was deleted. `null`: not deleted.
+    #[oai(nullable)]
+    pub(super) deleted_at: Option<DateTime<Utc>>,
 }
 
 impl TryFrom<ProjectCreate> for NewProject {
@@ -132,6 +135,7 @@ impl From<projects::Project> for Project {
             version: row.version,
             created_at: row.created_at,
             updated_at: row.updated_at,
+            deleted_at: row.deleted_at,
         }
     }
 }

@@ -33,8 +33,8 @@ use crate::{
     problem::{Result, WithConflict},
     state::AppState,
 };
-pub(crate) use schema::TaskStatusName;
 use schema::{Task, TaskCreate, TaskPriority, TaskSort, TaskUpdate};
+pub(crate) use schema::{TaskStatusName, TaskTitle};
 
 pub struct TasksApi(pub Arc<AppState>);
 
@@ -69,6 +69,8 @@ impl TasksApi {
         due_after: Query<Option<DateTime<Utc>>>,
         /// Only tasks due before this time.
         due_before: Query<Option<DateTime<Utc>>>,
+        /// Only deleted tasks, which can be restored; needs `tasks:delete`. Defaults to `false`.
+        deleted: Query<Option<bool>>,
     ) -> Result<PageResponse<Task>, WithConflict> {
         let statuses = status.0.map(|statuses| statuses.into_iter().map(Into::into).collect());
         let mut fields = FieldErrors::default();
@@ -83,6 +85,7 @@ impl TasksApi {
             tag: tag.0.map(|id| TagId(id.0)),
             due_after: due_after.0,
             due_before: due_before.0,
+            is_deleted: deleted.0.unwrap_or_default(),
         };
         let sort = sort.0.unwrap_or(TaskSort::ascending(TaskKey::CreatedAt));
         let paging =

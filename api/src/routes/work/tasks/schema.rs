@@ -131,6 +131,9 @@ pub(crate) struct Task {
     created_at: DateTime<Utc>,
     /// When the task was last changed.
     updated_at: DateTime<Utc>,
+    /// When the task was deleted. `null`: not deleted.
+    #[oai(nullable)]
+    deleted_at: Option<DateTime<Utc>>,
 }
 
 /// Status of a task: `todo` (not started), `in_progress` (being worked on), `done` (completed) or `cancelled`
@@ -233,6 +236,7 @@ impl From<TaskWithTags> for Task {
             version: task.version,
             created_at: task.created_at,
             updated_at: task.updated_at,
+            deleted_at: task.deleted_at,
         }
     }
 }

@@ -75,11 +75,13 @@ impl TimeEntriesApi {
         billable: Query<Option<bool>>,
         /// Only running (`true`) or only ended (`false`) time entries.
         running: Query<Option<bool>>,
+        /// Only deleted time entries, which can be restored; needs `time_entries:delete`. Defaults to `false`.
+        deleted: Query<Option<bool>>,
     ) -> Result<PageResponse<TimeEntry>, WithConflict> {
         let (from, to) = (from.0, to.0);
         if from.zip(to).is_some_and(|(from, to)| to <= from) {
             let mut fields = FieldErrors::default();
-            fields.add("to", "OUT_OF_RANGE", "Must be later than `from`.");
+            fields.add("to", "OUT_OF_RANGE", "Must be later than the start of the range.");
             fields.into_result()?;
         }
         let filter = TimeEntryFilter {
@@ -91,6 +93,7 @@ impl TimeEntriesApi {
             tag: tag.0.map(|id| TagId(id.0)),
             billable: billable.0,
             running: running.0,
+            is_deleted: deleted.0.unwrap_or_default(),
         };
         let sort = sort.0.unwrap_or(TimeEntrySort::descending(TimeEntryKey::StartedAt));
         let paging =

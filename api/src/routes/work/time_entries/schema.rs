@@ -79,6 +79,9 @@ pub(in crate::routes) struct TimeEntry {
     created_at: DateTime<Utc>,
     /// When the time entry was last changed.
     updated_at: DateTime<Utc>,
+    /// When the time entry was deleted. `null`: not deleted.
+    #[oai(nullable)]
+    deleted_at: Option<DateTime<Utc>>,
 }
 
 /// A time entry to create.
@@ -229,7 +232,7 @@ impl TryFrom<TimerStart> for NewTimer {
         let mut fields = FieldErrors::default();
         let about = about!(draft, fields);
         fields.into_result()?;
-        Ok(Self { about, started_at: draft.started_at })
+        Ok(Self { about, started_at: draft.started_at, switch: false })
     }
 }
 
@@ -279,6 +282,7 @@ impl From<TimeEntryWithTags> for TimeEntry {
             version: entry.version,
             created_at: entry.created_at,
             updated_at: entry.updated_at,
+            deleted_at: entry.deleted_at,
         }
     }
 }
