@@ -1,6 +1,6 @@
 //! `O/timer`: at most one timer runs per member.
 
-use insula_tests::{OrgFixture, concurrently, id};
+use insula_tests::{Client, OrgFixture, concurrently, id};
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -82,6 +82,70 @@ async fn a_timer_that_comes_back_meets_the_one_that_runs() {
     org.mia.delete(&path).await.expect(204);
     org.mia.post(&org.path("/timer/start"), json!({})).await.expect(201);
     org.mia.request("POST", &format!("{path}/restore")).await.problem(409, "TIMER_RUNNING");
+}
+
+#[tokio::test]
+async fn a_switch_ends_the_running_timer_and_starts_another() {
+    let org = OrgFixture::start().await;
+    org.update_settings(json!({ "time_entry_overlap": "refuse" })).await;
+    let switch =
+        async |member: &Client, draft: Value| member.post(&org.path("/timer/start?switch=true"), draft).await;
+    // Without a running timer, it only starts one.
+    let first = switch(&org.mia, json!({ "activity": "Design", "started_at": "2026-03-02T08:00:00Z" }))
+        .await
+        .expect(201);
+    let second = switch(&org.mia, json!({ "activity": "Build", "started_at": "2026-03-02T09:30:00Z" })).await;
+    let second = second.expect(201);
+    assert_eq!(org.mia.get(&org.path("/timer")).await.expect(200)["running"], second);
+    let path = org.path(&format!("/time-entries/{}", id(&first)));
+    let first = org.mia.get(&path).await.expect(200);
+    assert_eq!(
+        (&first["ended_at"], &first["duration_seconds"]),
+        (&json!("2026-03-02T09:30:00Z"), &json!(5400))
+    );
+
+    // A start before that of the running timer would end it before it began.
+    let early = switch(&org.mia, json!({ "started_at": "2026-03-02T09:00:00Z" })).await;
+    early.problem(422, "VALIDATION_FAILED");
+    assert_eq!(early.faults(), ["started_at OUT_OF_RANGE"]);
+    // A timer that ran too long still needs a correction, and nothing is started.
+    let late = switch(&org.mia, json!({})).await;
+    late.problem(422, "VALIDATION_FAILED");
+    assert_eq!(late.faults(), ["ended_at ENTRY_TOO_LONG"]);
+    // Neither is anything ended when the new timer is refused.
+    let refused =
+        switch(&org.mia, json!({ "started_at": "2026-03-02T10:00:00Z", "project_code": "NONE" })).await;
+    refused.problem(422, "VALIDATION_FAILED");
+    assert_eq!(org.mia.get(&org.path("/timer")).await.expect(200)["running"], second);
+    let own = org.own_rows();
+    let recorded = format!(
+        "SELECT action FROM audit_events WHERE resource = 'time_entry' AND {own} ORDER BY occurred_at, id"
+    );
+    let recorded = org.server.database().await.texts(&recorded).await;
+    assert_eq!(recorded.len(), 3, "{recorded:?}");
+
+    // It changes an entry, which needs its own permission.
+    let starter = org.join_with_permissions("sam", &["time_entries:create", "time_entries:read"]).await;
+    switch(&starter, json!({})).await.expect(201);
+    let refused = switch(&starter, json!({})).await.problem(403, "FORBIDDEN");
+    assert_eq!(refused["permission"], "time_entries:update");
+}
+
+#[tokio::test]
+async fn of_those_switched_at_once_one_runs() {
+    let org = OrgFixture::start().await;
+    let started = concurrently(16, |_| {
+        let (mia, path) = (org.mia.clone(), org.path("/timer/start?switch=true"));
+        async move { mia.post(&path, json!({})).await.status }
+    })
+    .await;
+    assert!(started.iter().all(|status| *status == 201), "{started:?}");
+    let own = org.own_rows();
+    let database = org.server.database().await;
+    let count = async |and: &str| -> i64 {
+        database.scalar(&format!("SELECT count(*) FROM time_entries WHERE {own} {and}")).await
+    };
+    assert_eq!((count("").await, count("AND ended_at IS NULL").await), (16, 1));
 }
 
 #[tokio::test]

@@ -106,9 +106,9 @@ pub async fn exists<P: RequiredPermission>(tx: &OrgTx<P>, id: TimeEntryId) -> Re
 
 /// Fails unless the entry is the caller's own or the caller has `time_entries:manage_all`.
 async fn require_own<P: RequiredPermission>(tx: &OrgTx<P>, member: MemberId) -> Result<()> {
-    match tx.member() == Some(member) || tx.may(Permission::TimeEntriesManageAll) {
+    match tx.member() == Some(member) {
         true => Ok(()),
-        false => Err(members::missing_permission(tx, Permission::TimeEntriesManageAll).await?),
+        false => members::require_permission(tx, Permission::TimeEntriesManageAll).await,
     }
 }
 

@@ -5,7 +5,7 @@ use sea_orm::{ColumnTrait, Condition};
 
 use super::{Column, Entity, LONGEST, list::window};
 use crate::{
-    Result,
+    Error, Result,
     base::{
         error::{ErrorCode, FieldErrors},
         ids::{MemberId, TimeEntryId},
@@ -62,11 +62,11 @@ impl Rules {
         }
         let Some(ended_at) = ended_at else { return };
         if ended_at < started_at {
-            fields.add("ended_at", "ENDED_BEFORE_STARTED", "Must not be before `started_at`.");
+            fields.add("ended_at", "ENDED_BEFORE_STARTED", "Must not be before the start.");
         } else if ended_at - started_at > self.settings_rules.max_duration() {
             let hours = self.settings_rules.max_hours;
             let sentence = format!(
-                "A time entry of this organization can last at most {hours} hours. Choose an earlier `ended_at`."
+                "A time entry of this organization can last at most {hours} hours. Choose an earlier end."
             );
             fields.add("ended_at", "ENTRY_TOO_LONG", sentence);
         }
@@ -104,9 +104,11 @@ impl Rules {
             .filter(Column::MemberId.eq(member))
             .filter(window(Some(span.started_at), span.ended_at))
             .filter(Condition::all().add_option(this.map(|this| Column::Id.ne(this))));
-        match others.exists().await? {
-            false => Ok(()),
-            true => Err(ErrorCode::TimeEntryOverlap.refuse_at("started_at")),
+        match others.first(Column::StartedAt, 1).await?.first() {
+            None => Ok(()),
+            Some(other) => {
+                Err(Error::TimeEntryOverlap(other.id, vec![ErrorCode::TimeEntryOverlap.at("started_at")]))
+            }
         }
     }
 }

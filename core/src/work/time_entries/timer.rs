@@ -16,7 +16,8 @@ use crate::{
         error::{ErrorCode, FieldErrors},
         ids::MemberId,
         permissions::{
-            RequiredPermission, TimeEntriesCreate, TimeEntriesRead, TimeEntriesUpdate, WritePermission,
+            Permission, RequiredPermission, TimeEntriesCreate, TimeEntriesRead, TimeEntriesUpdate,
+            WritePermission,
         },
     },
     storage::{
@@ -33,6 +34,8 @@ pub struct NewTimer {
     pub about: TimeEntryFields,
     /// `None`: now.
     pub started_at: Option<DateTime<Utc>>,
+    /// Whether to end the running timer first.
+    pub switch: bool,
 }
 
 /// Gets the running entry of the caller.
@@ -57,16 +60,25 @@ pub(crate) async fn running_of<P: RequiredPermission>(
     Ok(Some(TimeEntryWithTags { entry, tags }))
 }
 
-/// Starts the caller's timer.
+/// Starts the caller's timer. With `switch`, the running timer ends at the start of the new one.
 ///
 /// # Errors
-/// `NOT_A_MEMBER`; `TIMER_RUNNING` if one runs already; the errors of [`super::create`].
+/// `NOT_A_MEMBER`; `TIMER_RUNNING` if one runs already and `switch` is not set; the errors of [`super::create`]; with
+/// `switch`, `Forbidden` without `time_entries:update`, and the errors of [`stop`].
 pub async fn start(tx: &OrgTx<TimeEntriesCreate>, new: NewTimer) -> Result<TimeEntryWithTags> {
     let member = tx.own_member()?;
     let span = Span::new(new.started_at.unwrap_or(tx.now()), None);
-    // Two concurrent requests can both find none. Then a unique index rejects the second.
-    if running_of(tx, member).await?.is_some() {
-        return Err(ErrorCode::TimerRunning.refuse());
+    if new.switch {
+        members::lock_one(tx, member).await?;
+    }
+    // Without the lock, two concurrent requests can both find none. Then a unique index rejects the second.
+    match running_of(tx, member).await? {
+        Some(_) if !new.switch => return Err(ErrorCode::TimerRunning.refuse()),
+        Some(running) => {
+            members::require_permission(tx, Permission::TimeEntriesUpdate).await?;
+            end_at(tx, running, span.started_at, "started_at").await?;
+        }
+        None => {}
     }
     write(tx, member, span, new.about, (EntrySource::Timer, Action::TimeEntryStarted)).await
 }
@@ -79,17 +91,33 @@ pub async fn start(tx: &OrgTx<TimeEntriesCreate>, new: NewTimer) -> Result<TimeE
 pub async fn stop(tx: &OrgTx<TimeEntriesUpdate>) -> Result<TimeEntryWithTags> {
     let member = tx.own_member()?;
     members::lock_one(tx, member).await?;
-    let before = running_of(tx, member).await?.ok_or(ErrorCode::TimerNotRunning.refuse())?;
-    let rules = Rules::of(tx).await?;
-    let started_at = before.entry.started_at;
+    let running = running_of(tx, member).await?.ok_or(ErrorCode::TimerNotRunning.refuse())?;
     // The clock can have been set back meanwhile.
-    let ended_at = tx.now().trunc_subsecs(0).max(started_at);
+    let ended_at = tx.now().trunc_subsecs(0).max(running.entry.started_at);
+    end_at(tx, running, ended_at, "ended_at").await
+}
+
+/// Checks the rules and ends a running entry. The caller has locked the member. `field` is the field of the request that
+/// the end comes from.
+async fn end_at<P: WritePermission>(
+    tx: &OrgTx<P>,
+    running: TimeEntryWithTags,
+    ended_at: DateTime<Utc>,
+    field: &str,
+) -> Result<TimeEntryWithTags> {
+    let started_at = running.entry.started_at;
     let mut fields = FieldErrors::default();
-    rules.validate(Span { started_at, ended_at: Some(ended_at) }, tx.now(), &mut fields);
-    fields.into_result()?;
+    if ended_at < started_at {
+        fields.add(field, "OUT_OF_RANGE", "Must not be before the start of the running timer.");
+        fields.into_result()?;
+    } else {
+        let span = Span { started_at, ended_at: Some(ended_at) };
+        Rules::of(tx).await?.validate(span, tx.now(), &mut fields);
+        fields.into_result()?;
+    }
     // Also if its start is in a locked period by now: the running entry counted there before, and its start does not
     // change.
-    end(tx, before, ended_at).await
+    end(tx, running, ended_at).await
 }
 
 /// Ends a running entry. The caller has locked the member.

@@ -7,7 +7,7 @@ use insula_core::{
     storage::idempotency::IdempotentBegin,
     work::time_entries::{self, NewTimer},
 };
-use poem_openapi::{Object, OpenApi};
+use poem_openapi::{Object, OpenApi, param::Query};
 use serde::Serialize;
 
 use super::{
@@ -50,17 +50,20 @@ impl TimerApi {
 
     /// Start the timer
     ///
-    /// Creates a running time entry for you. Each member can have one running entry; the error is
-    /// `TIMER_RUNNING` if you have one already. The rules for new time entries apply.
+    /// Creates a running time entry for you. Each member can have one running entry. If you have one already,
+    /// the error is `TIMER_RUNNING`; with `switch=true`, it ends when the new one starts, in the same
+    /// transaction. This also needs `time_entries:update`. The rules for new time entries apply.
     #[oai(path = "/organizations/:org/timer/start", method = "post", operation_id = "startTimer")]
     async fn start(
         &self,
         org: tenant::Path<TimeEntriesCreate>,
+        /// Whether to end your running timer first, if there is one.
+        switch: Query<Option<bool>>,
         #[oai(name = "Idempotency-Key")] key: IdempotencyKey,
         draft: StrictJson<TimerStart>,
     ) -> Result<CreatedResponse<TimeEntry>> {
         let once = key.once(org.0.origin(), &draft);
-        let new = NewTimer::try_from(draft.value)?;
+        let new = NewTimer { switch: switch.0.unwrap_or_default(), ..NewTimer::try_from(draft.value)? };
         let tx = match self.0.db.begin_idempotent(org.0, once).await? {
             IdempotentBegin::Replay(answer) => return Ok(CreatedResponse::again(answer)),
             IdempotentBegin::Fresh(tx) => tx,
