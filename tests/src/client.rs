@@ -290,6 +290,11 @@ impl Reply {
             self.check(problem.get(member).is_some(), &format!("expected the member {member}"));
         }
         self.check(problem["error"] == code, &format!("expected the error {code}"));
+        let fields = problem["errors"].as_array().into_iter().flatten();
+        let messages = fields.map(|field| &field["message"]).chain([&problem["message"]]);
+        for message in messages.filter_map(Value::as_str) {
+            self.check(!message.contains('`'), &format!("expected a message for users: {message}"));
+        }
         let kebab = code.to_lowercase().replace('_', "-");
         self.check(
             problem["type"] == format!("/problems/{kebab}"),

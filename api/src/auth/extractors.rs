@@ -6,6 +6,7 @@ use insula_core::{
     base::{
         error::{Error, ErrorCode},
         permissions::{Actor, AuditOrigin},
+        text::InvalidText,
     },
     identity::{
         sessions::{self, LoginDevice},
@@ -132,10 +133,12 @@ fn refuse_forged(
     }
     state.origins.require(request)?;
     let proof = request.headers().get(X_CSRF_TOKEN).and_then(|value| value.to_str().ok());
-    match proof.is_some_and(|proof| state.csrf.verify(caller.claims.session, proof)) {
-        true => Ok(()),
-        false => Err(ErrorCode::CsrfFailed.refuse()),
-    }
+    let (code, message) = match proof {
+        Some(proof) if state.csrf.verify(caller.claims.session, proof) => return Ok(()),
+        Some(_) => ("INVALID", "The token is not the one of this session."),
+        None => ("REQUIRED", "The token is missing."),
+    };
+    Err(ErrorCode::CsrfFailed.refuse_field("X-CSRF-Token", InvalidText { code, message: message.to_owned() }))
 }
 
 /// The token of the only `Authorization` header. Two headers are refused, because a proxy may

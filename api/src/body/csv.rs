@@ -51,7 +51,7 @@ fn decode(bytes: &[u8], named: &'static Encoding) -> Result<String, FieldError> 
     let field_error = |code, message| FieldError { field: String::new(), code, message };
     // In UTF-16 decoded as UTF-8, every other byte is U+0000, and the rest may be invalid UTF-8.
     let nul = || {
-        let message = "Must not contain the character U+0000. If the file is UTF-16, start it with a byte order mark, or name its encoding, as in `Content-Type: text/csv; charset=utf-16le`.";
+        let message = "Must not contain the character U+0000. If the file is UTF-16, start it with a byte order mark, or name its encoding in the content type, as in text/csv; charset=utf-16le.";
         field_error("NUL_CHARACTER", message.to_owned())
     };
     if encoding == UTF_8 && bytes.contains(&0) {
@@ -62,11 +62,11 @@ fn decode(bytes: &[u8], named: &'static Encoding) -> Result<String, FieldError> 
         Err(err) if encoding == UTF_8 => field_error(
             "INVALID_UTF8",
             format!(
-                "Is not valid UTF-8 (byte {}). Save the file as `CSV UTF-8`, or name its encoding, as in `Content-Type: text/csv; charset=windows-1252`.",
+                "Is not valid UTF-8 (byte {}). Save the file as “CSV UTF-8”, or name its encoding in the content type, as in text/csv; charset=windows-1252.",
                 err.valid_up_to()
             ),
         ),
-        _ => field_error("INVALID_ENCODING", format!("Is not valid `{}`.", encoding.name())),
+        _ => field_error("INVALID_ENCODING", format!("Is not valid {}.", encoding.name())),
     })?;
     match text.contains('\0') {
         false => Ok(text.into_owned()),

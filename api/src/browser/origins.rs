@@ -1,6 +1,9 @@
 //! Checks whether a request of a browser comes from an allowed origin (Fetch Metadata; RFC 6454).
 
-use insula_core::base::error::{Error, ErrorCode};
+use insula_core::base::{
+    error::{Error, ErrorCode},
+    text::InvalidText,
+};
 use poem::{
     Request,
     http::{HeaderName, HeaderValue, header},
@@ -28,7 +31,8 @@ impl Origins {
     pub fn require(&self, request: &Request) -> Result<(), Error> {
         match self.is_allowed(request) {
             Some(true) => Ok(()),
-            Some(false) | None => Err(ErrorCode::CsrfFailed.refuse()),
+            Some(false) => Err(foreign()),
+            None => Err(refused("REQUIRED", "A browser must say which page the request comes from.")),
         }
     }
 
@@ -40,7 +44,7 @@ impl Origins {
     pub fn refuse_foreign(&self, request: &Request) -> Result<(), Error> {
         match self.is_allowed(request) {
             Some(true) | None => Ok(()),
-            Some(false) => Err(ErrorCode::CsrfFailed.refuse()),
+            Some(false) => Err(foreign()),
         }
     }
 
@@ -68,6 +72,14 @@ impl Origins {
             None => site.map(|_| false),
         }
     }
+}
+
+fn foreign() -> Error {
+    refused("NOT_ALLOWED", "This page is not trusted.")
+}
+
+fn refused(code: &'static str, message: &str) -> Error {
+    ErrorCode::CsrfFailed.refuse_field("Origin", InvalidText { code, message: message.to_owned() })
 }
 
 #[cfg(test)]

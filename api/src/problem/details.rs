@@ -38,6 +38,8 @@ pub(super) struct ProblemDetails<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     email_masked: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    time_entry_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
     /// Seconds to wait, rounded up.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -68,7 +70,9 @@ impl<'a> ProblemDetails<'a> {
             instance,
             error: code.as_str(),
             errors: match error {
-                Error::Invalid(_, errors) => &errors[..errors.len().min(MAX_FIELD_ERRORS)],
+                Error::Invalid(_, errors) | Error::TimeEntryOverlap(_, errors) => {
+                    &errors[..errors.len().min(MAX_FIELD_ERRORS)]
+                }
                 _ => &[],
             },
             request_id,
@@ -91,6 +95,11 @@ impl<'a> ProblemDetails<'a> {
             lack: if let Error::Forbidden(missing) = error { Some((&**missing).into()) } else { None },
             organizations: if let Error::LastOwner(slugs) = error { Some(slugs) } else { None },
             email_masked: if let Error::EmailMismatch(masked) = error { Some(masked) } else { None },
+            time_entry_id: if let Error::TimeEntryOverlap(id, _) = error {
+                Some(id.to_string())
+            } else {
+                None
+            },
             reason: if let Error::NotReady(reason) = error { Some(reason) } else { None },
             retry_after: wait.map(|wait| wait.as_secs() + u64::from(wait.subsec_nanos() > 0)),
         }
@@ -130,6 +139,7 @@ pub(crate) fn example(code: ErrorCode) -> Value {
         ErrorCode::ValidationFailed => Error::Invalid(code, vec![field]),
         ErrorCode::Escalation => Error::Escalation([Permission::AuditExport].into_iter().collect()),
         ErrorCode::InvitationEmailMismatch => Error::EmailMismatch("a***@example.com".to_owned()),
+        ErrorCode::MembershipSuspended => Error::MembershipSuspended("Acme".to_owned()),
         ErrorCode::LastOwner => Error::LastOwner(vec!["acme".to_owned()]),
         code => code.refuse(),
     };
@@ -189,6 +199,7 @@ pub(crate) fn schema() -> Value {
             "roles_that_grant": texts("The roles that include the permission."),
             "organizations": texts("Slugs of the organizations that would have no owner."),
             "email_masked": text("The e-mail address of the invitation, partly hidden."),
+            "time_entry_id": text("Id of the time entry that overlaps; for `TIME_ENTRY_OVERLAP`."),
             "reason": text("Why the service is not ready; only in `/readyz` and `/health`."),
             "retry_after": {"type": "integer", "description": "Seconds to wait before trying again."},
         },

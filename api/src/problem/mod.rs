@@ -151,7 +151,7 @@ impl Problem {
         }
         if let Some(ParseParamError { name, .. }) = err.downcast_ref() {
             let message = match *name {
-                "If-Match" => "Must be an `ETag` in quotes, such as `\"3\"`, or `*`.",
+                "If-Match" => "Must be an entity tag in quotes, such as \"3\", or *.",
                 _ => "Is missing or has an invalid format.",
             };
             let field =

@@ -7,6 +7,7 @@ use insula_core::base::{
     text,
 };
 use serde_json::{Number, Value};
+use uuid::Uuid;
 
 use super::{
     Bound, Node, NodeKind, Schema, StringFormat,
@@ -58,6 +59,12 @@ impl Node {
         };
         value.unwrap_or_else(|| text.into())
     }
+}
+
+/// A text that is the same for equal values. Two spellings of a UUID are equal.
+fn identity(value: &Value) -> String {
+    let id = value.as_str().and_then(|text| Uuid::try_parse(text).ok());
+    id.map_or_else(|| value.to_string(), |id| id.to_string())
 }
 
 struct Checker<'s, 'v> {
@@ -116,8 +123,8 @@ impl<'s: 'v, 'v> Checker<'s, 'v> {
     }
 
     fn fail_choice<'c>(&mut self, choices: impl Iterator<Item = &'c str>) {
-        let choices = choices.map(|choice| format!("`{choice}`")).collect::<Vec<_>>().join(", ");
-        self.fail("NOT_A_CHOICE", format!("Must be one of {choices}."));
+        let choices = choices.collect::<Vec<_>>().join(", ");
+        self.fail("NOT_A_CHOICE", format!("Must be one of: {choices}."));
     }
 
     fn size(&mut self, things: &str, size: usize, min: usize, max: usize) {
@@ -197,7 +204,7 @@ impl<'s: 'v, 'v> Checker<'s, 'v> {
         for (at, value) in items.iter().enumerate().take(*max) {
             self.at(Step::Index(at), |checker| {
                 checker.node(item, value);
-                if *unique && !seen.insert(value.to_string()) {
+                if *unique && !seen.insert(identity(value)) {
                     checker.fail("NOT_UNIQUE", "Must not be repeated.");
                 }
             });

@@ -118,11 +118,11 @@ impl StringFormat {
             Self::Uuid => unless(text.len() == 36 && uuid::Uuid::try_parse(text).is_ok(), "Must be a UUID."),
             Self::DateTime => match text::instant(text) {
                 Err(error) => Some(error.message),
-                Ok(_) => unless(text.as_bytes().get(10) == Some(&b'T'), "Must have a `T` before the time."),
+                Ok(_) => unless(text.as_bytes().get(10) == Some(&b'T'), "Must have a T before the time."),
             },
             Self::Date => {
                 let is_date = text.len() == 10 && text.parse::<chrono::NaiveDate>().is_ok();
-                unless(is_date, "Must be a date such as `2026-01-31`.")
+                unless(is_date, "Must be a date such as 2026-01-31.")
             }
             Self::Password => None,
         }

@@ -25,8 +25,9 @@ pub(crate) fn read<T: ParseFromJSON + 'static>(bytes: &[u8]) -> Result<T, Error>
 fn message_of_type(message: &str) -> &str {
     let inner = message.split(" (occurred while parsing").next().unwrap_or(message);
     match inner.strip_prefix("failed to parse \"").and_then(|rest| rest.split_once("\": ")) {
-        Some((_, words)) => words,
-        None => "Is not a valid value.",
+        // The framework's own validators name the field as in code.
+        Some((_, words)) if !words.starts_with("field `") => words,
+        _ => "Is not a valid value.",
     }
 }
 
@@ -38,6 +39,8 @@ mod tests {
     fn errors_of_a_type_omit_the_text_of_the_framework() {
         let message = r#"failed to parse "Slug": Is reserved. (occurred while parsing "NewOrganization")"#;
         assert_eq!(message_of_type(message), "Is reserved.");
+        let validator = r#"failed to parse "Users": field `ids` verification failed. uniqueItems()"#;
+        assert_eq!(message_of_type(validator), "Is not a valid value.");
         assert_eq!(message_of_type(r#"Expected input type "x", found 1."#), "Is not a valid value.");
     }
 }

@@ -131,7 +131,7 @@ async fn a_bulk_request_has_1_to_100_different_accounts() {
         (json!({ "action": "delete", "ids": [] }), "ids TOO_SHORT"),
         (json!({ "action": "delete", "ids": many }), "ids TOO_LONG"),
         (json!({ "action": "delete", "ids": [NOBODY, many[0], NOBODY] }), "ids[2] NOT_UNIQUE"),
-        (json!({ "action": "delete", "ids": [NOBODY, NOBODY.to_uppercase()] }), " INVALID_FORMAT"),
+        (json!({ "action": "delete", "ids": [NOBODY, NOBODY.to_uppercase()] }), "ids[1] NOT_UNIQUE"),
         (json!({ "action": "delete", "ids": ["nobody"] }), "ids[0] INVALID_FORMAT"),
         (json!({ "action": "purge", "ids": [NOBODY] }), "action NOT_A_CHOICE"),
         (json!({ "ids": [NOBODY] }), "action REQUIRED"),

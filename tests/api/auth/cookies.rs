@@ -76,13 +76,15 @@ async fn what_changes_something_needs_the_csrf_token_of_the_session() {
     let server = https().await;
     let (ada, other) = (ada(&server).await, ada(&server).await);
     let refused = async |request: insula_tests::Request| {
-        request.await.problem(403, "CSRF_FAILED");
+        let reply = request.await;
+        reply.problem(403, "CSRF_FAILED");
+        reply.faults()
     };
     let draft = acme();
     let create = || ada.forged("POST", ORGANIZATIONS).json(draft.clone());
-    refused(create()).await;
+    assert_eq!(refused(create()).await, ["X-CSRF-Token REQUIRED"]);
     for wrong in [other.cookie("csrf"), "", "x", ada.cookie("rt"), &ada.cookie("csrf")[1..]] {
-        refused(create().header("x-csrf-token", wrong)).await;
+        assert_eq!(refused(create().header("x-csrf-token", wrong)).await, ["X-CSRF-Token INVALID"]);
     }
     // It comes before everything a body could tell.
     refused(ada.forged("POST", ORGANIZATIONS).body("text/plain", "x")).await;
@@ -109,7 +111,9 @@ async fn what_changes_something_must_come_from_a_page_of_ours() {
             .header("sec-fetch-site", "cross-site")
             .await
             .problem(403, "CSRF_FAILED");
-        page.post(ORGANIZATIONS, acme()).await.problem(403, "CSRF_FAILED");
+        let reply = page.post(ORGANIZATIONS, acme()).await;
+        reply.problem(403, "CSRF_FAILED");
+        assert_eq!(reply.faults(), ["Origin NOT_ALLOWED"]);
         // To look is harmless: no page of others can read the answer.
         page.forged("GET", ME).await.expect(200);
     }
@@ -130,7 +134,9 @@ async fn a_page_of_another_origin_cannot_log_in_or_register() {
     // A program says nothing of where it comes from, and keeps no cookies.
     let mut by_cookie = who;
     by_cookie["transport"] = json!("cookie");
-    server.client().post("/api/v1/auth/login", by_cookie).await.problem(403, "CSRF_FAILED");
+    let reply = server.client().post("/api/v1/auth/login", by_cookie).await;
+    reply.problem(403, "CSRF_FAILED");
+    assert_eq!(reply.faults(), ["Origin REQUIRED"]);
 }
 
 #[tokio::test]

@@ -202,18 +202,14 @@ impl TryFrom<EventQuery> for EventFilter {
         // In canonical form, as it is stored: an IP address has several spellings.
         let ip = wanted.ip.map(|ip| ip.0.parse::<IpAddr>().map(|ip| ip.to_canonical().to_string()));
         if matches!(ip, Some(Err(_))) {
-            fields.add(
-                "ip",
-                "INVALID_FORMAT",
-                "Must be an IP address such as `203.0.113.7` or `2001:db8::7`.",
-            );
+            fields.add("ip", "INVALID_FORMAT", "Must be an IP address such as 203.0.113.7 or 2001:db8::7.");
         }
         if wanted.from.zip(wanted.to).is_some_and(|(from, to)| to <= from) {
-            fields.add("to", "OUT_OF_RANGE", "Must be later than `from`.");
+            fields.add("to", "OUT_OF_RANGE", "Must be later than the start of the range.");
         }
         let (seq_from, seq_to) = (wanted.seq_from.map(|seq| seq.0), wanted.seq_to.map(|seq| seq.0));
         if seq_from.zip(seq_to).is_some_and(|(from, to)| to < from) {
-            fields.add("seq_to", "OUT_OF_RANGE", "Must not be less than `seq_from`.");
+            fields.add("seq_to", "OUT_OF_RANGE", "Must not be less than the start of the range.");
         }
         fields.into_result()?;
         Ok(Self {

@@ -163,7 +163,7 @@ impl PermissionsApi {
         let mut fields = FieldErrors::default();
         let asked = permissions::Permission::parse(&question.permission.0);
         if asked.is_none() {
-            let message = "There is no such permission; `GET /permissions` lists them.";
+            let message = "There is no such permission.";
             fields.add("permission", "UNKNOWN_PERMISSION", message);
         }
         fields.into_result()?;

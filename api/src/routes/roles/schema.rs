@@ -98,7 +98,7 @@ fn take(fields: &mut FieldErrors, field: &str, names: &[Permission]) -> Permissi
     let known = |(place, Permission(name)): (usize, &Permission)| {
         let known = insula_core::base::permissions::Permission::parse(name);
         if known.is_none() {
-            let message = format!("There is no permission `{name}`; `GET /permissions` lists them.");
+            let message = format!("There is no permission “{name}”.");
             fields.add(&format!("{field}[{place}]"), "UNKNOWN_PERMISSION", message);
         }
         known

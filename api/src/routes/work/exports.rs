@@ -172,7 +172,7 @@ fn entries(
 ) -> Result<EntrySelection> {
     let mut fields = FieldErrors::default();
     if from.zip(to).is_some_and(|(from, to)| to <= from) {
-        fields.add("to", "OUT_OF_RANGE", "Must be later than `from`.");
+        fields.add("to", "OUT_OF_RANGE", "Must be later than the start of the range.");
     }
     let zone = zone(timezone, &mut fields);
     fields.into_result()?;

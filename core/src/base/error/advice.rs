@@ -26,7 +26,7 @@ impl ErrorCode {
             }
             Self::InactiveUser => "Ask the operator of this installation to activate the account.",
             Self::CsrfFailed => {
-                "Send the request from a page of this service or from a trusted origin. Send the token from `GET /auth/csrf` as `X-CSRF-Token`. Programs should use `Authorization: Bearer …` instead of cookies."
+                "`errors` says which check failed. Send the request from a page of this service or from a trusted origin. Send the token from `GET /auth/csrf` as `X-CSRF-Token`. Programs should use `Authorization: Bearer …` instead of cookies."
             }
             Self::ReauthRequired => {
                 "Send the password to `POST /auth/reauthenticate`, then repeat the request."
@@ -35,6 +35,9 @@ impl ErrorCode {
                 "Leave out the permissions that `missing` lists, or ask somebody who has them to do this."
             }
             Self::OwnerProtected => "Ask an owner of the organization to do this.",
+            Self::MembershipSuspended => {
+                "Ask an administrator of the organization to reactivate your membership. Until then, you have no access to it."
+            }
             Self::OrganizationSuspended => {
                 "You can still read the organization. To change something, ask the operator of this installation to end the suspension."
             }
@@ -73,7 +76,7 @@ impl ErrorCode {
                 "Start a timer at `POST …/timer/start`, or add a time entry with its end."
             }
             Self::TimeEntryOverlap => {
-                "Change the start or the end, so that this member has no other entry at that time. The organization’s settings define whether entries may overlap."
+                "`time_entry_id` names the other entry. Change the start or the end, so that this member has no other entry at that time. The organization’s settings define whether entries may overlap."
             }
             Self::PeriodLocked => {
                 "Leave the entry unchanged, or ask a member who can change the lock at `PUT …/period-lock`."
@@ -83,7 +86,7 @@ impl ErrorCode {
                 "Create a role of your own with the permissions that you need, and assign that role."
             }
             Self::RoleInUse => {
-                "Repeat the request with `reassign_to`, or remove the role from the members in `members` first."
+                "Repeat the request with `reassign_to`, or remove the role from `members` and `invitations` first."
             }
             Self::NotAMember => {
                 "Ask an administrator of the organization for an invitation. Superusers can access an organization without a membership, but not use operations about one's own membership."

@@ -11,7 +11,7 @@ use sea_orm::DbErr;
 pub(crate) use self::batch_result::BatchResult;
 pub use self::fields::{FieldError, FieldErrors, MAX_FIELD_ERRORS};
 use crate::base::{
-    ids::{InvitationId, MemberId},
+    ids::{InvitationId, MemberId, TimeEntryId},
     permissions::{Permission, PermissionSet},
     text::InvalidText,
 };
@@ -87,21 +87,22 @@ macro_rules! codes { ($($name:ident = $text:literal, $kind:ident, $title:literal
 }}
 
 codes! {
-    BadRequest           = "BAD_REQUEST",            Malformed,       "Bad request",            "The request could not be read. `errors` says what is wrong.";
-    Unauthenticated      = "UNAUTHENTICATED",        Unauthenticated, "Not signed in",          "Sign in, and send the access token as `Authorization: Bearer …`.";
+    BadRequest           = "BAD_REQUEST",            Malformed,       "Bad request",            "The request could not be read.";
+    Unauthenticated      = "UNAUTHENTICATED",        Unauthenticated, "Not signed in",          "Sign in first.";
     InvalidToken         = "INVALID_TOKEN",          Unauthenticated, "Invalid token",          "The access token is not valid, or its session has ended. Sign in again.";
     InvalidCredentials   = "INVALID_CREDENTIALS",    Unauthenticated, "Invalid credentials",    "Invalid email or password. Please check your credentials and try again.";
     Forbidden            = "FORBIDDEN",              Forbidden,       "Permission missing",     "You do not have permission to do this.";
-    EmailUnverified      = "EMAIL_UNVERIFIED",       Forbidden,       "E-mail address not verified", "Verify your e-mail address first. Open the link that was sent to it, or request a new one at `POST /auth/email/resend`.";
+    EmailUnverified      = "EMAIL_UNVERIFIED",       Forbidden,       "E-mail address not verified", "Verify your e-mail address first. Open the link that was sent to it, or request a new one.";
     InactiveUser         = "INACTIVE_USER",          Forbidden,       "Account deactivated",    "This account is deactivated. Contact an administrator.";
-    CsrfFailed           = "CSRF_FAILED",            Forbidden,       "CSRF check failed",      "The origin of the request is not allowed, or `X-CSRF-Token` is missing or invalid. Get a token at `GET /auth/csrf`.";
-    ReauthRequired       = "REAUTH_REQUIRED",        Forbidden,       "Recent log-in required", "This needs a recent log-in. Confirm your password at `POST /auth/reauthenticate`, then try again.";
-    Escalation           = "ESCALATION",             Forbidden,       "Permission cannot be granted", "You can only grant permissions that you have yourself. `missing` lists the ones you lack.";
+    CsrfFailed           = "CSRF_FAILED",            Forbidden,       "CSRF check failed",      "This request does not come from a trusted page, or the page is outdated. Reload the page and try again.";
+    ReauthRequired       = "REAUTH_REQUIRED",        Forbidden,       "Recent log-in required", "This needs a recent log-in. Confirm your password, then try again.";
+    Escalation           = "ESCALATION",             Forbidden,       "Permission cannot be granted", "You can only grant permissions that you have yourself.";
     OwnerProtected       = "OWNER_PROTECTED",        Forbidden,       "Owner protected",        "Only an owner can add, change or remove owners.";
     OrganizationSuspended = "ORGANIZATION_SUSPENDED", Forbidden,      "Organization suspended", "This organization is suspended. It can be read, but not changed.";
+    MembershipSuspended  = "MEMBERSHIP_SUSPENDED",   Forbidden,       "Membership suspended",   "Your membership of this organization is suspended.";
     TransferNotYours     = "TRANSFER_NOT_YOURS",     Forbidden,       "Not your transfer",      "Only the member who was offered this organization can accept the transfer. That member or an owner can cancel it.";
     NotFound             = "NOT_FOUND",              NotFound,        "Not found",              "Not found.";
-    MethodNotAllowed     = "METHOD_NOT_ALLOWED",     MethodNotAllowed,     "Method not allowed",     "This path does not support this method. `Allow` lists the methods that it supports.";
+    MethodNotAllowed     = "METHOD_NOT_ALLOWED",     MethodNotAllowed,     "Method not allowed",     "This path does not support this method.";
     RequestTimeout       = "REQUEST_TIMEOUT",        RequestTimeout,         "Request timeout",        "The request took too long to arrive or to process.";
     EmailTaken           = "EMAIL_TAKEN",            Conflict,        "E-mail address taken",   "An account with this e-mail address already exists.";
     UsernameTaken        = "USERNAME_TAKEN",         Conflict,        "Username taken",         "An account with this username already exists.";
@@ -112,18 +113,18 @@ codes! {
     TagInUse             = "TAG_IN_USE",             Conflict,        "Tag in use",             "Tasks or time entries use this tag. Remove it from them first, or rename it.";
     ParentDeleted        = "PARENT_DELETED",         Conflict,        "Parent deleted",         "The project that this belongs to is deleted. Restore the project first.";
     TimerRunning         = "TIMER_RUNNING",          Conflict,        "Timer running",          "This member already has a running timer. Stop it first.";
-    TimerNotRunning      = "TIMER_NOT_RUNNING",      Conflict,        "No timer running",       "You have no running timer. Start one at `POST …/timer/start`.";
+    TimerNotRunning      = "TIMER_NOT_RUNNING",      Conflict,        "No timer running",       "You have no running timer.";
     TimeEntryOverlap     = "TIME_ENTRY_OVERLAP",     Conflict,        "Time entries overlap",   "This overlaps another time entry of the same member, and the organization does not allow overlapping entries.";
     PeriodLocked         = "PERIOD_LOCKED",          Conflict,        "Period locked",          "This time entry starts in a locked period and cannot be changed.";
     RoleNameTaken        = "ROLE_NAME_TAKEN",        Conflict,        "Role name taken",        "Another role of this organization already has this name.";
     RoleBuiltin          = "ROLE_BUILTIN",           Conflict,        "Built-in role",          "Built-in roles cannot be changed or deleted. Create a role of your own instead.";
-    RoleInUse            = "ROLE_IN_USE",            Conflict,        "Role in use",            "Members have this role, or open invitations grant it. `members` and `invitations` list them. Name another role in `reassign_to`.";
+    RoleInUse            = "ROLE_IN_USE",            Conflict,        "Role in use",            "Members have this role, or open invitations grant it. Choose another role for them first.";
     NotAMember           = "NOT_A_MEMBER",           Conflict,        "Not a member",           "This operation needs a membership, and you are not a member of this organization.";
     PersonalOrganization = "PERSONAL_ORGANIZATION",  Conflict,        "Personal organization",  "This is a personal organization. You cannot invite members to it, leave it or transfer it. It is deleted with its owner's account.";
     AlreadyMember        = "ALREADY_MEMBER",         Conflict,        "Already a member",       "This user is already a member of the organization.";
     InvitationPending    = "INVITATION_PENDING",     Conflict,        "Invitation pending",     "This e-mail address has already been invited and has not answered yet. Send that invitation again instead.";
     InvitationClosed     = "INVITATION_CLOSED",      Conflict,        "Invitation closed",      "This invitation was accepted, declined or withdrawn, or has expired. Send a new invitation.";
-    InvitationEmailMismatch = "INVITATION_EMAIL_MISMATCH", Conflict,  "Invitation for another e-mail address", "This invitation is for another e-mail address than the one of your account. `email_masked` shows a part of it. Log out, or log in with that address, and open the link again.";
+    InvitationEmailMismatch = "INVITATION_EMAIL_MISMATCH", Conflict,  "Invitation for another e-mail address", "This invitation is for another e-mail address than the one of your account. Log out, or log in with that address, and open the link again.";
     InvitationUnsupported = "INVITATION_UNSUPPORTED", Conflict,       "Invitation no longer valid", "The sender of this invitation can no longer grant these roles. Ask the organization for a new invitation.";
     LastOwner            = "LAST_OWNER",             Conflict,        "Last owner",             "An organization needs an active owner. Make another member an owner first.";
     TransferPending      = "TRANSFER_PENDING",       Conflict,        "Transfer pending",       "A transfer of this organization is already pending. Cancel it first.";
@@ -135,23 +136,23 @@ codes! {
     JobPending           = "JOB_PENDING",            Conflict,        "Job pending",            "This job is still pending. Cancel it before you delete it.";
     EmailNotKept         = "EMAIL_NOT_KEPT",         Conflict,        "E-mail no longer stored", "This e-mail cannot be sent again, because its job is no longer stored. The user can request a new one.";
     Conflict             = "CONFLICT",               Conflict,        "Conflict",               "Something that this refers to was changed at the same time. Try again.";
-    PasswordRequired     = "PASSWORD_REQUIRED",      Conflict,        "Password required",      "A password was set when this account was registered. Send it as `password` to keep it, or set another one with `new_password`.";
+    PasswordRequired     = "PASSWORD_REQUIRED",      Conflict,        "Password required",      "A password was set when this account was registered. Enter it to keep it, or choose a new one.";
     IdempotencyInFlight  = "IDEMPOTENCY_IN_FLIGHT",  Conflict,        "Request in progress",    "A request with this Idempotency-Key is still being processed. Try again in a moment.";
-    OrganizationMoved    = "ORGANIZATION_MOVED",     Moved,           "Organization renamed",   "This organization has a new slug. `Location` contains the new URL.";
+    OrganizationMoved    = "ORGANIZATION_MOVED",     Moved,           "Organization renamed",   "This organization has a new address.";
     LinkExpired          = "LINK_EXPIRED",           Gone,            "Link expired",           "This link has been used or has expired. Request a new one.";
     InvitationExpired    = "INVITATION_EXPIRED",     Gone,            "Invitation expired",     "This invitation was answered, withdrawn or sent again, or has expired. Open the most recent e-mail, or ask the person who invited you for a new invitation.";
     TransferExpired      = "TRANSFER_EXPIRED",       Gone,            "Transfer expired",       "This transfer has expired. Ask an owner for a new one.";
     OrganizationDeleted  = "ORGANIZATION_DELETED",   Gone,            "Organization deleted",   "This organization was deleted.";
     PreconditionFailed   = "PRECONDITION_FAILED",    PreconditionFailed,           "Version outdated",       "Somebody changed this in the meantime. Reload it and try again.";
-    PreconditionRequired = "PRECONDITION_REQUIRED",  PreconditionRequired,   "Precondition required",  "Send the `ETag` of the version you read as `If-Match`.";
+    PreconditionRequired = "PRECONDITION_REQUIRED",  PreconditionRequired,   "Precondition required",  "This change needs the version that it is based on. Reload it and try again.";
     PayloadTooLarge      = "PAYLOAD_TOO_LARGE",      TooLarge,        "Body too large",         "The body is larger than 1 MiB.";
-    UnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE", WrongMediaType,  "Unsupported media type", "Send the body as `Content-Type: application/json` (files of an import: `text/csv`), in UTF-8 and not compressed.";
-    ValidationFailed     = "VALIDATION_FAILED",      Invalid,         "Invalid fields",         "Please correct the fields that are listed in `errors`.";
+    UnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE", WrongMediaType,  "Unsupported media type", "The format of the body is not supported. Send JSON, or CSV for imports, in UTF-8 and not compressed.";
+    ValidationFailed     = "VALIDATION_FAILED",      Invalid,         "Invalid fields",         "Please correct the marked fields.";
     PasswordMismatch     = "PASSWORD_MISMATCH",      Invalid,         "Wrong password",         "The current password is wrong.";
-    WeakPassword         = "WEAK_PASSWORD",          Invalid,         "Weak password",          "This password is too easy to guess. `errors` says why.";
+    WeakPassword         = "WEAK_PASSWORD",          Invalid,         "Weak password",          "This password is too easy to guess.";
     InvalidCursor        = "INVALID_CURSOR",         Invalid,         "Invalid cursor",         "This cursor belongs to another list, filter or sort order. Start again without it.";
     IdempotencyMismatch  = "IDEMPOTENCY_MISMATCH",   Invalid,         "Idempotency-Key reused", "This Idempotency-Key was already used with another request body. Use a new key.";
-    RateLimited          = "RATE_LIMITED",           TooManyRequests,         "Too many requests",      "Too many requests. Try again later. `Retry-After` says when.";
+    RateLimited          = "RATE_LIMITED",           TooManyRequests,         "Too many requests",      "Too many requests. Try again later.";
     InternalError        = "INTERNAL_ERROR",         Internal,        "Internal error",         "Something went wrong on our side. Please report the request id.";
     Unavailable          = "UNAVAILABLE",            Unavailable,     "Service unavailable",    "The service is busy. Try again in a moment.";
     StorageUnavailable   = "STORAGE_UNAVAILABLE",    Unavailable,     "Storage unavailable",    "The service cannot store anything at the moment, so nothing was changed. You can still read data. Try again later.";
@@ -165,7 +166,12 @@ impl ErrorCode {
 
     /// The error with this code for one field, with the sentence of the code as its message.
     pub fn refuse_at(self, field: &str) -> Error {
-        self.refuse_field(field, InvalidText { code: self.as_str(), message: self.sentence().to_owned() })
+        Error::Invalid(self, vec![self.at(field)])
+    }
+
+    /// This error of one field, with the sentence of the code as its message.
+    pub(crate) fn at(self, field: &str) -> FieldError {
+        FieldError { field: field.to_owned(), code: self.as_str(), message: self.sentence().to_owned() }
     }
 
     /// The error with this code for one field.
@@ -197,8 +203,11 @@ pub enum Error {
     /// Fields are invalid; the code is of [`ErrorKind::Invalid`] or [`ErrorKind::Malformed`].
     #[error("{}", .0.sentence())]
     Invalid(ErrorCode, Vec<FieldError>),
+    /// A time entry overlaps another one of the member, which has this id.
+    #[error("{}", ErrorCode::TimeEntryOverlap.sentence())]
+    TimeEntryOverlap(TimeEntryId, Vec<FieldError>),
     /// The member lacks a permission.
-    #[error("You need the permission `{}` to do this.", .0.permission)]
+    #[error("You need the permission “{}” to do this.", .0.permission)]
     Forbidden(Box<MissingPermission>),
     /// The caller would grant permissions that they lack.
     #[error("{}", ErrorCode::Escalation.sentence())]
@@ -220,6 +229,9 @@ pub enum Error {
     /// Organizations, by their slugs, would have no active owner.
     #[error("{} Organizations: {}.", ErrorCode::LastOwner.sentence(), .0.join(", "))]
     LastOwner(Vec<String>),
+    /// The caller's membership of the organization with this name is suspended.
+    #[error("Your membership of {0} is suspended. Ask an administrator of the organization.")]
+    MembershipSuspended(String),
     /// An object of this type (in lower case) does not exist, or the caller may not see it.
     #[error("There is no such {0}.")]
     NotFound(&'static str),
@@ -269,10 +281,12 @@ impl Error {
     pub const fn code(&self) -> ErrorCode {
         match self {
             Self::Refused(code) | Self::Invalid(code, _) => *code,
+            Self::TimeEntryOverlap(..) => ErrorCode::TimeEntryOverlap,
             Self::Forbidden(_) => ErrorCode::Forbidden,
             Self::Escalation(_) => ErrorCode::Escalation,
             Self::RoleInUse { .. } => ErrorCode::RoleInUse,
             Self::EmailMismatch(_) => ErrorCode::InvitationEmailMismatch,
+            Self::MembershipSuspended(_) => ErrorCode::MembershipSuspended,
             Self::Moved(_) => ErrorCode::OrganizationMoved,
             Self::LastOwner(_) => ErrorCode::LastOwner,
             Self::NotFound(_) => ErrorCode::NotFound,
@@ -304,6 +318,10 @@ mod tests {
         let texts: HashSet<_> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
         assert_eq!(texts.len(), ErrorCode::ALL.len());
         assert!(texts.iter().all(|text| text.chars().all(|c| c.is_ascii_uppercase() || c == '_')));
-        assert!(ErrorCode::ALL.iter().all(|code| code.sentence().ends_with('.')));
+        for code in ErrorCode::ALL {
+            let sentence = code.sentence();
+            assert!(sentence.ends_with('.'), "{sentence}");
+            assert!(!sentence.contains(['`', '/']), "developers read the advice, users read: {sentence}");
+        }
     }
 }

@@ -17,12 +17,12 @@ pub fn instant(text: &str) -> Result<DateTime<Utc>, InvalidText> {
     match DateTime::parse_from_rfc3339(text) {
         Ok(instant) if is_leap(&instant) => Err(InvalidText::new(
             "INVALID_FORMAT",
-            "Must not be a leap second. Use `:59` or the next minute.",
+            "Must not be a leap second. Use second 59 or the next minute.",
         )),
         Ok(instant) => Ok(instant.to_utc()),
         Err(_) => Err(InvalidText::new(
             "INVALID_FORMAT",
-            "Must be a date and time with an offset, such as `2026-01-31T09:30:00Z` or `2026-01-31T10:30:00+01:00`.",
+            "Must be a date and time with an offset, such as 2026-01-31T09:30:00Z or 2026-01-31T10:30:00+01:00.",
         )),
     }
 }

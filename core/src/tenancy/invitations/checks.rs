@@ -60,7 +60,7 @@ impl InvitationChecks {
         for (at, name) in roles.iter().enumerate() {
             match self.role(name) {
                 None => {
-                    let message = format!("There is no role `{name}`.");
+                    let message = format!("There is no role “{name}”.");
                     fields.add(&format!("roles[{at}]"), "UNKNOWN_REFERENCE", message);
                 }
                 // A role can be named both by its key and by its id.

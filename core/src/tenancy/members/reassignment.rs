@@ -85,9 +85,7 @@ async fn reassign(tx: &OrgTx<RolesDelete>, id: RoleId, to: &RoleRef, members: &[
     }
     fields.into_result()?;
     let Some(other) = other else { return Err(ErrorCode::ValidationFailed.refuse()) };
-    if !tx.may(Permission::RolesAssign) {
-        return Err(super::missing_permission(tx, Permission::RolesAssign).await?);
-    }
+    super::require_permission(tx, Permission::RolesAssign).await?;
     for role in roles::grants(tx, vec![other.clone()]).await? {
         if role.is_owner() {
             tx.facts().refuse_touching_owner()?;

@@ -86,8 +86,8 @@ pub async fn update(
     if !changes_roles && status == before.member.status {
         return Ok(before);
     }
-    if changes_roles && !tx.may(Permission::RolesAssign) {
-        return Err(super::missing_permission(tx, Permission::RolesAssign).await?);
+    if changes_roles {
+        super::require_permission(tx, Permission::RolesAssign).await?;
     }
     if current.iter().chain(&wanted).any(RoleGrants::is_owner) {
         tx.facts().refuse_touching_owner()?;

@@ -158,7 +158,7 @@ pub async fn summary(tx: &OrgTx<ReportsRead>, wanted: SummaryRequest) -> Result<
     let levels = &wanted.levels[..];
     let mut fields = FieldErrors::default();
     if range.0 >= range.1 {
-        fields.add("to", "OUT_OF_RANGE", "Must be at least one second later than `from`.");
+        fields.add("to", "OUT_OF_RANGE", "Must be at least one second later than the start of the range.");
     }
     if levels.len() > 2 || matches!(levels, [one, other] if one == other) {
         fields.add("group_by", "NOT_UNIQUE", "Must be one or two different groupings.");

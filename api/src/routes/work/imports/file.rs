@@ -136,7 +136,7 @@ fn truth(cell: &str) -> Result<bool, InvalidText> {
     match &*cell.trim().to_ascii_lowercase() {
         "true" | "yes" | "1" => Ok(true),
         "false" | "no" | "0" => Ok(false),
-        _ => malformed("`true` or `false`"),
+        _ => malformed("true or false"),
     }
 }
 

@@ -171,7 +171,7 @@ fn check_row(
     };
     if member.is_some() && member != tx.member() && !tx.may(Permission::TimeEntriesManageAll) {
         let sentence =
-            "You need the permission `time_entries:manage_all` to import time entries of other members.";
+            "You need the permission “time_entries:manage_all” to import time entries of other members.";
         fields.add("member_email", "MANAGE_ALL_MISSING", sentence);
     }
     let (project, task) = match unchanged {

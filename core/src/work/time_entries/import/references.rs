@@ -125,7 +125,7 @@ impl ImportReferences {
             match self.tags.get(&name.key()) {
                 Some(tag) => found.push(*tag),
                 None => {
-                    fields.add("tags", "UNKNOWN_TAG", format!("There is no tag `{}`.", name.as_str()));
+                    fields.add("tags", "UNKNOWN_TAG", format!("There is no tag “{}”.", name.as_str()));
                 }
             }
         }

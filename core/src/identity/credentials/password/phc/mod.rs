@@ -163,7 +163,7 @@ pub fn check_imported_hash(field: &str, hash: &str) -> Result<()> {
     fields.add(
         field,
         "INVALID_FORMAT",
-        "Must be an Argon2id PHC string (at most m=65536, t=10, p=4) or a bcrypt hash `$2b$` of cost 4 to 12.",
+        "Must be an Argon2id PHC string (at most m=65536, t=10, p=4) or a bcrypt hash ($2b$) of cost 4 to 12.",
     );
     fields.into_result()
 }
