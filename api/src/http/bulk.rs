@@ -11,12 +11,13 @@ use poem_openapi::{
 };
 use serde::Serialize;
 
-use super::responses::{JSON, bytes};
+use super::responses::{JSON, bytes, mark_replay, replay_header};
 
 /// 207 (RFC 4918 §13) with a result per item. It is stored and returned again for a retry with the same
 /// idempotency key.
 pub struct BulkResponse<T, const STATUS: u16 = 207> {
     stored: idempotency::StoredResponse,
+    is_replay: bool,
     body: PhantomData<fn() -> T>,
 }
 
@@ -29,19 +30,16 @@ impl<T: Serialize, const STATUS: u16> BulkResponse<T, STATUS> {
     /// # Errors
     /// Only when the body cannot be serialized.
     pub fn new(body: &T) -> Result<Self, Error> {
-        Ok(Self::again(idempotency::StoredResponse {
-            status: STATUS,
-            location: None,
-            etag: None,
-            body: bytes(body)?,
-        }))
+        let stored =
+            idempotency::StoredResponse { status: STATUS, location: None, etag: None, body: bytes(body)? };
+        Ok(Self { stored, is_replay: false, body: PhantomData })
     }
 }
 
 impl<T, const STATUS: u16> BulkResponse<T, STATUS> {
     /// The stored response of an earlier request.
     pub fn again(stored: idempotency::StoredResponse) -> Self {
-        Self { stored, body: PhantomData }
+        Self { stored, is_replay: true, body: PhantomData }
     }
 
     /// The response to store.
@@ -55,7 +53,9 @@ impl<T: Send, const STATUS: u16> IntoResponse for BulkResponse<T, STATUS> {
         let response = Response::builder()
             .status(StatusCode::from_u16(STATUS).unwrap_or(StatusCode::OK))
             .content_type(JSON);
-        response.body(self.stored.body)
+        let mut response = response.body(self.stored.body);
+        mark_replay(&mut response, self.is_replay);
+        response
     }
 }
 
@@ -67,7 +67,7 @@ impl<T: Type + Serialize, const STATUS: u16> ApiResponse for BulkResponse<T, STA
                 status: Some(STATUS),
                 status_range: None,
                 content: vec![MetaMediaType { content_type: JSON, schema: T::schema_ref() }],
-                headers: vec![],
+                headers: vec![replay_header()],
             }],
         }
     }

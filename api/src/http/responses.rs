@@ -43,6 +43,7 @@ impl<T, Tag: fmt::Display> WithEtag<T, Tag> {
 /// idempotency key.
 pub struct CreatedResponse<T> {
     stored: idempotency::StoredResponse,
+    is_replay: bool,
     body: PhantomData<fn() -> T>,
 }
 
@@ -113,14 +114,14 @@ impl<T: Serialize> CreatedResponse<T> {
             etag: Some(tag.to_string()),
             body: bytes(body)?,
         };
-        Ok(Self::again(stored))
+        Ok(Self { stored, is_replay: false, body: PhantomData })
     }
 }
 
 impl<T> CreatedResponse<T> {
     /// The stored response of an earlier request.
     pub fn again(stored: idempotency::StoredResponse) -> Self {
-        Self { stored, body: PhantomData }
+        Self { stored, is_replay: true, body: PhantomData }
     }
 
     /// The response to store.
@@ -174,6 +175,7 @@ impl<T: Send> IntoResponse for CreatedResponse<T> {
                 response.headers_mut().insert(name, value);
             }
         }
+        mark_replay(&mut response, self.is_replay);
         response
     }
 }
@@ -207,6 +209,20 @@ impl<R: IntoResponse> IntoResponse for WithCookies<R> {
         }
         response
     }
+}
+
+/// Tells clients that the response is the stored one of an earlier request with the same idempotency key.
+pub(super) fn mark_replay(response: &mut Response, is_replay: bool) {
+    if is_replay {
+        response.headers_mut().insert("idempotency-replayed", HeaderValue::from_static("true"));
+    }
+}
+
+/// The header of a response that is stored for retries.
+pub(super) fn replay_header() -> MetaHeader {
+    let description =
+        "`true` if this is the stored response of an earlier request with the same `Idempotency-Key`.";
+    MetaHeader { required: false, ..text_header("Idempotency-Replayed", description) }
 }
 
 fn text_header(name: &str, description: &str) -> MetaHeader {
@@ -289,7 +305,7 @@ impl<T: Type + Serialize> ApiResponse for CreatedResponse<T> {
         response::<T>(
             StatusCode::CREATED,
             "Created",
-            vec![location, text_header("ETag", "Version of the new resource.")],
+            vec![location, text_header("ETag", "Version of the new resource."), replay_header()],
         )
     }
 

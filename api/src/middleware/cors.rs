@@ -15,8 +15,8 @@ const ALLOWED_HEADERS: &str = "authorization, content-type, idempotency-key, if-
                     x-csrf-token, x-platform-access, x-request-id";
 
 /// Response headers that a page can read in addition to the safelisted ones.
-const EXPOSED_HEADERS: &str = "Allow, Content-Disposition, ETag, Link, Location, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, \
-     X-Insula-Version, X-Request-Id, X-Total-Count";
+const EXPOSED_HEADERS: &str = "Allow, Content-Disposition, ETag, Idempotency-Replayed, Link, Location, RateLimit, RateLimit-Policy, Retry-After, \
+     WWW-Authenticate, X-Insula-Version, X-Request-Id, X-Total-Count";
 
 /// Seconds that a browser can cache the result of a preflight request.
 const PREFLIGHT_MAX_AGE: &str = "600";

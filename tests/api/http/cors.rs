@@ -144,7 +144,7 @@ async fn a_listed_page_sends_cookies_and_reads_answers() {
         assert_eq!(
             reply.header("access-control-expose-headers"),
             Some(
-                "Allow, Content-Disposition, ETag, Link, Location, RateLimit, RateLimit-Policy, Retry-After, \
+                "Allow, Content-Disposition, ETag, Idempotency-Replayed, Link, Location, RateLimit, RateLimit-Policy, Retry-After, \
                  WWW-Authenticate, X-Insula-Version, X-Request-Id, X-Total-Count"
             )
         );

@@ -28,12 +28,14 @@ async fn the_same_request_gets_the_same_answer() {
     let (acme, owner) = OrgWithOwner::start_with_owner().await;
     let first = create(&owner, "key-1", "ENGINE").await;
     let made = first.expect(201);
+    assert_eq!(first.header("idempotency-replayed"), None);
     let path = first.header("location").unwrap();
     owner.patch(path, json!({ "name": "Motor" })).await.expect(200);
     for _ in 0..3 {
         let again = create(&owner, "key-1", "ENGINE").await;
         assert_eq!(answer(&again), answer(&first), "whatever became of it since");
         assert_ne!(again.header("x-request-id"), first.header("x-request-id"));
+        assert_eq!(again.header("idempotency-replayed"), Some("true"));
     }
     assert_eq!(rows(&acme, "projects").await, 1);
 

@@ -1729,6 +1729,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/organizations/{org}/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Search an organization
+         * @description Finds members, projects, tasks, tags and roles whose name contains a text, without regard to case and
+         *     accents. It returns at most 5 of each kind; the lists find more with their parameter `q`. You need no
+         *     permission, but only find what you can list.
+         */
+        get: operations["searchOrganization"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/organizations/{org}/settings": {
         parameters: {
             query?: never;
@@ -2015,8 +2037,9 @@ export interface paths {
         put?: never;
         /**
          * Start the timer
-         * @description Creates a running time entry for you. Each member can have one running entry; the error is
-         *     `TIMER_RUNNING` if you have one already. The rules for new time entries apply.
+         * @description Creates a running time entry for you. Each member can have one running entry. If you have one already,
+         *     the error is `TIMER_RUNNING`; with `switch=true`, it ends when the new one starts, in the same
+         *     transaction. This also needs `time_entries:update`. The rules for new time entries apply.
          */
         post: operations["startTimer"];
         delete?: never;
@@ -3082,6 +3105,111 @@ export interface components {
             roles_that_grant: string[];
         };
         /**
+         * FoundMember
+         * @description A member that a search found.
+         */
+        FoundMember: {
+            /**
+             * @description Name of the user, as shown to others.
+             * @example Ada Lovelace
+             */
+            display_name: string;
+            /**
+             * Format: idn-email
+             * @description E-mail address of the user.
+             * @example ada@example.com
+             */
+            email: string;
+            /**
+             * Format: uuid
+             * @description Unique id of the member.
+             */
+            id: string;
+        };
+        /**
+         * FoundProject
+         * @description A project that a search found.
+         */
+        FoundProject: {
+            /**
+             * @description Short name of the project.
+             * @example ENGINE
+             */
+            code: string;
+            /**
+             * Format: uuid
+             * @description Unique id of the project.
+             */
+            id: string;
+            /** @description Whether the project is archived. */
+            is_archived: boolean;
+            /**
+             * @description Display name of the project.
+             * @example Analytical Engine
+             */
+            name: string;
+        };
+        /**
+         * FoundRole
+         * @description A role that a search found.
+         */
+        FoundRole: {
+            /**
+             * Format: uuid
+             * @description Unique id of the role.
+             */
+            id: string;
+            /**
+             * @description Stable key of the role, for programs.
+             * @example owner
+             */
+            key: string;
+            /**
+             * @description Name of the role, for display.
+             * @example Analytical Engine
+             */
+            name: string;
+        };
+        /**
+         * FoundTag
+         * @description A tag that a search found.
+         */
+        FoundTag: {
+            /**
+             * Format: uuid
+             * @description Unique id of the tag.
+             */
+            id: string;
+            /**
+             * @description Name of the tag.
+             * @example urgent
+             */
+            name: string;
+        };
+        /**
+         * FoundTask
+         * @description A task that a search found.
+         */
+        FoundTask: {
+            /**
+             * Format: uuid
+             * @description Unique id of the task.
+             */
+            id: string;
+            /**
+             * Format: uuid
+             * @description The project of the task. `null`: none.
+             */
+            project_id?: string | null;
+            /** @description Status of the task. */
+            status: components["schemas"]["TaskStatus"];
+            /**
+             * @description What is to be done.
+             * @example Oil the bearings
+             */
+            title: string;
+        };
+        /**
          * GrantedPermission
          * @description A permission of a member, and where it comes from.
          */
@@ -4143,21 +4271,22 @@ export interface components {
             /**
              * @description Stable error code for programs.
              *
-             *     - `BAD_REQUEST`: The request could not be read. `errors` says what is wrong.
-             *     - `UNAUTHENTICATED`: Sign in, and send the access token as `Authorization: Bearer …`.
+             *     - `BAD_REQUEST`: The request could not be read.
+             *     - `UNAUTHENTICATED`: Sign in first.
              *     - `INVALID_TOKEN`: The access token is not valid, or its session has ended. Sign in again.
              *     - `INVALID_CREDENTIALS`: Invalid email or password. Please check your credentials and try again.
              *     - `FORBIDDEN`: You do not have permission to do this.
-             *     - `EMAIL_UNVERIFIED`: Verify your e-mail address first. Open the link that was sent to it, or request a new one at `POST /auth/email/resend`.
+             *     - `EMAIL_UNVERIFIED`: Verify your e-mail address first. Open the link that was sent to it, or request a new one.
              *     - `INACTIVE_USER`: This account is deactivated. Contact an administrator.
-             *     - `CSRF_FAILED`: The origin of the request is not allowed, or `X-CSRF-Token` is missing or invalid. Get a token at `GET /auth/csrf`.
-             *     - `REAUTH_REQUIRED`: This needs a recent log-in. Confirm your password at `POST /auth/reauthenticate`, then try again.
-             *     - `ESCALATION`: You can only grant permissions that you have yourself. `missing` lists the ones you lack.
+             *     - `CSRF_FAILED`: This request does not come from a trusted page, or the page is outdated. Reload the page and try again.
+             *     - `REAUTH_REQUIRED`: This needs a recent log-in. Confirm your password, then try again.
+             *     - `ESCALATION`: You can only grant permissions that you have yourself.
              *     - `OWNER_PROTECTED`: Only an owner can add, change or remove owners.
              *     - `ORGANIZATION_SUSPENDED`: This organization is suspended. It can be read, but not changed.
+             *     - `MEMBERSHIP_SUSPENDED`: Your membership of this organization is suspended.
              *     - `TRANSFER_NOT_YOURS`: Only the member who was offered this organization can accept the transfer. That member or an owner can cancel it.
              *     - `NOT_FOUND`: Not found.
-             *     - `METHOD_NOT_ALLOWED`: This path does not support this method. `Allow` lists the methods that it supports.
+             *     - `METHOD_NOT_ALLOWED`: This path does not support this method.
              *     - `REQUEST_TIMEOUT`: The request took too long to arrive or to process.
              *     - `EMAIL_TAKEN`: An account with this e-mail address already exists.
              *     - `USERNAME_TAKEN`: An account with this username already exists.
@@ -4168,18 +4297,18 @@ export interface components {
              *     - `TAG_IN_USE`: Tasks or time entries use this tag. Remove it from them first, or rename it.
              *     - `PARENT_DELETED`: The project that this belongs to is deleted. Restore the project first.
              *     - `TIMER_RUNNING`: This member already has a running timer. Stop it first.
-             *     - `TIMER_NOT_RUNNING`: You have no running timer. Start one at `POST …/timer/start`.
+             *     - `TIMER_NOT_RUNNING`: You have no running timer.
              *     - `TIME_ENTRY_OVERLAP`: This overlaps another time entry of the same member, and the organization does not allow overlapping entries.
              *     - `PERIOD_LOCKED`: This time entry starts in a locked period and cannot be changed.
              *     - `ROLE_NAME_TAKEN`: Another role of this organization already has this name.
              *     - `ROLE_BUILTIN`: Built-in roles cannot be changed or deleted. Create a role of your own instead.
-             *     - `ROLE_IN_USE`: Members have this role, or open invitations grant it. `members` and `invitations` list them. Name another role in `reassign_to`.
+             *     - `ROLE_IN_USE`: Members have this role, or open invitations grant it. Choose another role for them first.
              *     - `NOT_A_MEMBER`: This operation needs a membership, and you are not a member of this organization.
              *     - `PERSONAL_ORGANIZATION`: This is a personal organization. You cannot invite members to it, leave it or transfer it. It is deleted with its owner's account.
              *     - `ALREADY_MEMBER`: This user is already a member of the organization.
              *     - `INVITATION_PENDING`: This e-mail address has already been invited and has not answered yet. Send that invitation again instead.
              *     - `INVITATION_CLOSED`: This invitation was accepted, declined or withdrawn, or has expired. Send a new invitation.
-             *     - `INVITATION_EMAIL_MISMATCH`: This invitation is for another e-mail address than the one of your account. `email_masked` shows a part of it. Log out, or log in with that address, and open the link again.
+             *     - `INVITATION_EMAIL_MISMATCH`: This invitation is for another e-mail address than the one of your account. Log out, or log in with that address, and open the link again.
              *     - `INVITATION_UNSUPPORTED`: The sender of this invitation can no longer grant these roles. Ask the organization for a new invitation.
              *     - `LAST_OWNER`: An organization needs an active owner. Make another member an owner first.
              *     - `TRANSFER_PENDING`: A transfer of this organization is already pending. Cancel it first.
@@ -4191,29 +4320,29 @@ export interface components {
              *     - `JOB_PENDING`: This job is still pending. Cancel it before you delete it.
              *     - `EMAIL_NOT_KEPT`: This e-mail cannot be sent again, because its job is no longer stored. The user can request a new one.
              *     - `CONFLICT`: Something that this refers to was changed at the same time. Try again.
-             *     - `PASSWORD_REQUIRED`: A password was set when this account was registered. Send it as `password` to keep it, or set another one with `new_password`.
+             *     - `PASSWORD_REQUIRED`: A password was set when this account was registered. Enter it to keep it, or choose a new one.
              *     - `IDEMPOTENCY_IN_FLIGHT`: A request with this Idempotency-Key is still being processed. Try again in a moment.
-             *     - `ORGANIZATION_MOVED`: This organization has a new slug. `Location` contains the new URL.
+             *     - `ORGANIZATION_MOVED`: This organization has a new address.
              *     - `LINK_EXPIRED`: This link has been used or has expired. Request a new one.
              *     - `INVITATION_EXPIRED`: This invitation was answered, withdrawn or sent again, or has expired. Open the most recent e-mail, or ask the person who invited you for a new invitation.
              *     - `TRANSFER_EXPIRED`: This transfer has expired. Ask an owner for a new one.
              *     - `ORGANIZATION_DELETED`: This organization was deleted.
              *     - `PRECONDITION_FAILED`: Somebody changed this in the meantime. Reload it and try again.
-             *     - `PRECONDITION_REQUIRED`: Send the `ETag` of the version you read as `If-Match`.
+             *     - `PRECONDITION_REQUIRED`: This change needs the version that it is based on. Reload it and try again.
              *     - `PAYLOAD_TOO_LARGE`: The body is larger than 1 MiB.
-             *     - `UNSUPPORTED_MEDIA_TYPE`: Send the body as `Content-Type: application/json` (files of an import: `text/csv`), in UTF-8 and not compressed.
-             *     - `VALIDATION_FAILED`: Please correct the fields that are listed in `errors`.
+             *     - `UNSUPPORTED_MEDIA_TYPE`: The format of the body is not supported. Send JSON, or CSV for imports, in UTF-8 and not compressed.
+             *     - `VALIDATION_FAILED`: Please correct the marked fields.
              *     - `PASSWORD_MISMATCH`: The current password is wrong.
-             *     - `WEAK_PASSWORD`: This password is too easy to guess. `errors` says why.
+             *     - `WEAK_PASSWORD`: This password is too easy to guess.
              *     - `INVALID_CURSOR`: This cursor belongs to another list, filter or sort order. Start again without it.
              *     - `IDEMPOTENCY_MISMATCH`: This Idempotency-Key was already used with another request body. Use a new key.
-             *     - `RATE_LIMITED`: Too many requests. Try again later. `Retry-After` says when.
+             *     - `RATE_LIMITED`: Too many requests. Try again later.
              *     - `INTERNAL_ERROR`: Something went wrong on our side. Please report the request id.
              *     - `UNAVAILABLE`: The service is busy. Try again in a moment.
              *     - `STORAGE_UNAVAILABLE`: The service cannot store anything at the moment, so nothing was changed. You can still read data. Try again later.
              * @enum {string}
              */
-            error: "BAD_REQUEST" | "UNAUTHENTICATED" | "INVALID_TOKEN" | "INVALID_CREDENTIALS" | "FORBIDDEN" | "EMAIL_UNVERIFIED" | "INACTIVE_USER" | "CSRF_FAILED" | "REAUTH_REQUIRED" | "ESCALATION" | "OWNER_PROTECTED" | "ORGANIZATION_SUSPENDED" | "TRANSFER_NOT_YOURS" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "REQUEST_TIMEOUT" | "EMAIL_TAKEN" | "USERNAME_TAKEN" | "SLUG_TAKEN" | "PROJECT_CODE_TAKEN" | "PROJECT_ARCHIVED" | "TAG_NAME_TAKEN" | "TAG_IN_USE" | "PARENT_DELETED" | "TIMER_RUNNING" | "TIMER_NOT_RUNNING" | "TIME_ENTRY_OVERLAP" | "PERIOD_LOCKED" | "ROLE_NAME_TAKEN" | "ROLE_BUILTIN" | "ROLE_IN_USE" | "NOT_A_MEMBER" | "PERSONAL_ORGANIZATION" | "ALREADY_MEMBER" | "INVITATION_PENDING" | "INVITATION_CLOSED" | "INVITATION_EMAIL_MISMATCH" | "INVITATION_UNSUPPORTED" | "LAST_OWNER" | "TRANSFER_PENDING" | "TRANSFER_VOID" | "ORGANIZATION_LIMIT" | "LAST_SUPERUSER" | "JOB_FINISHED" | "JOB_RUNNING" | "JOB_PENDING" | "EMAIL_NOT_KEPT" | "CONFLICT" | "PASSWORD_REQUIRED" | "IDEMPOTENCY_IN_FLIGHT" | "ORGANIZATION_MOVED" | "LINK_EXPIRED" | "INVITATION_EXPIRED" | "TRANSFER_EXPIRED" | "ORGANIZATION_DELETED" | "PRECONDITION_FAILED" | "PRECONDITION_REQUIRED" | "PAYLOAD_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "VALIDATION_FAILED" | "PASSWORD_MISMATCH" | "WEAK_PASSWORD" | "INVALID_CURSOR" | "IDEMPOTENCY_MISMATCH" | "RATE_LIMITED" | "INTERNAL_ERROR" | "UNAVAILABLE" | "STORAGE_UNAVAILABLE";
+            error: "BAD_REQUEST" | "UNAUTHENTICATED" | "INVALID_TOKEN" | "INVALID_CREDENTIALS" | "FORBIDDEN" | "EMAIL_UNVERIFIED" | "INACTIVE_USER" | "CSRF_FAILED" | "REAUTH_REQUIRED" | "ESCALATION" | "OWNER_PROTECTED" | "ORGANIZATION_SUSPENDED" | "MEMBERSHIP_SUSPENDED" | "TRANSFER_NOT_YOURS" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "REQUEST_TIMEOUT" | "EMAIL_TAKEN" | "USERNAME_TAKEN" | "SLUG_TAKEN" | "PROJECT_CODE_TAKEN" | "PROJECT_ARCHIVED" | "TAG_NAME_TAKEN" | "TAG_IN_USE" | "PARENT_DELETED" | "TIMER_RUNNING" | "TIMER_NOT_RUNNING" | "TIME_ENTRY_OVERLAP" | "PERIOD_LOCKED" | "ROLE_NAME_TAKEN" | "ROLE_BUILTIN" | "ROLE_IN_USE" | "NOT_A_MEMBER" | "PERSONAL_ORGANIZATION" | "ALREADY_MEMBER" | "INVITATION_PENDING" | "INVITATION_CLOSED" | "INVITATION_EMAIL_MISMATCH" | "INVITATION_UNSUPPORTED" | "LAST_OWNER" | "TRANSFER_PENDING" | "TRANSFER_VOID" | "ORGANIZATION_LIMIT" | "LAST_SUPERUSER" | "JOB_FINISHED" | "JOB_RUNNING" | "JOB_PENDING" | "EMAIL_NOT_KEPT" | "CONFLICT" | "PASSWORD_REQUIRED" | "IDEMPOTENCY_IN_FLIGHT" | "ORGANIZATION_MOVED" | "LINK_EXPIRED" | "INVITATION_EXPIRED" | "TRANSFER_EXPIRED" | "ORGANIZATION_DELETED" | "PRECONDITION_FAILED" | "PRECONDITION_REQUIRED" | "PAYLOAD_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "VALIDATION_FAILED" | "PASSWORD_MISMATCH" | "WEAK_PASSWORD" | "INVALID_CURSOR" | "IDEMPOTENCY_MISMATCH" | "RATE_LIMITED" | "INTERNAL_ERROR" | "UNAVAILABLE" | "STORAGE_UNAVAILABLE";
             /** @description All invalid fields; only the first 50 if there are more. */
             errors: {
                 /** @description Stable error code for programs. */
@@ -4249,6 +4378,8 @@ export interface components {
             roles_that_grant?: string[];
             /** @description HTTP status code. */
             status: number;
+            /** @description Id of the time entry that overlaps; for `TIME_ENTRY_OVERLAP`. */
+            time_entry_id?: string;
             /** @description Short summary of the problem type. */
             title: string;
             /** @description Id of the trace that the request is part of (W3C Trace Context). */
@@ -4320,6 +4451,11 @@ export interface components {
              * @description When the project was created.
              */
             created_at: string;
+            /**
+             * Format: date-time
+             * @description When the project was deleted. `null`: not deleted.
+             */
+            deleted_at?: string | null;
             /**
              * Format: int64
              * @description Estimated duration in seconds. `null`: no estimate.
@@ -4626,6 +4762,22 @@ export interface components {
             name?: string;
         };
         /**
+         * SearchResults
+         * @description What a search found: at most 5 results of each kind. Kinds that you cannot list are empty.
+         */
+        SearchResults: {
+            /** @description Members by e-mail address, username or name, in the order in which they joined. Without removed members. */
+            members: components["schemas"]["FoundMember"][];
+            /** @description Projects by code or name, ordered by code. Archived projects are included. */
+            projects: components["schemas"]["FoundProject"][];
+            /** @description Roles by key or name, ordered by name. */
+            roles: components["schemas"]["FoundRole"][];
+            /** @description Tags by name. */
+            tags: components["schemas"]["FoundTag"][];
+            /** @description Tasks by title. The most recently changed come first. */
+            tasks: components["schemas"]["FoundTask"][];
+        };
+        /**
          * Session
          * @description One login on one device, until logout or expiry.
          */
@@ -4911,6 +5063,11 @@ export interface components {
              */
             created_by?: string | null;
             /**
+             * Format: date-time
+             * @description When the task was deleted. `null`: not deleted.
+             */
+            deleted_at?: string | null;
+            /**
              * @description Longer description. `null`: no description.
              * @example Those of the second mill, too.
              */
@@ -5112,6 +5269,11 @@ export interface components {
              * @description When the time entry was created.
              */
             created_at: string;
+            /**
+             * Format: date-time
+             * @description When the time entry was deleted. `null`: not deleted.
+             */
+            deleted_at?: string | null;
             /**
              * Format: int64
              * @description Duration in seconds. `null`: still running.
@@ -5688,18 +5850,18 @@ export interface components {
          *     - `TAG_IN_USE`: Tasks or time entries use this tag. Remove it from them first, or rename it.
          *     - `PARENT_DELETED`: The project that this belongs to is deleted. Restore the project first.
          *     - `TIMER_RUNNING`: This member already has a running timer. Stop it first.
-         *     - `TIMER_NOT_RUNNING`: You have no running timer. Start one at `POST …/timer/start`.
+         *     - `TIMER_NOT_RUNNING`: You have no running timer.
          *     - `TIME_ENTRY_OVERLAP`: This overlaps another time entry of the same member, and the organization does not allow overlapping entries.
          *     - `PERIOD_LOCKED`: This time entry starts in a locked period and cannot be changed.
          *     - `ROLE_NAME_TAKEN`: Another role of this organization already has this name.
          *     - `ROLE_BUILTIN`: Built-in roles cannot be changed or deleted. Create a role of your own instead.
-         *     - `ROLE_IN_USE`: Members have this role, or open invitations grant it. `members` and `invitations` list them. Name another role in `reassign_to`.
+         *     - `ROLE_IN_USE`: Members have this role, or open invitations grant it. Choose another role for them first.
          *     - `NOT_A_MEMBER`: This operation needs a membership, and you are not a member of this organization.
          *     - `PERSONAL_ORGANIZATION`: This is a personal organization. You cannot invite members to it, leave it or transfer it. It is deleted with its owner's account.
          *     - `ALREADY_MEMBER`: This user is already a member of the organization.
          *     - `INVITATION_PENDING`: This e-mail address has already been invited and has not answered yet. Send that invitation again instead.
          *     - `INVITATION_CLOSED`: This invitation was accepted, declined or withdrawn, or has expired. Send a new invitation.
-         *     - `INVITATION_EMAIL_MISMATCH`: This invitation is for another e-mail address than the one of your account. `email_masked` shows a part of it. Log out, or log in with that address, and open the link again.
+         *     - `INVITATION_EMAIL_MISMATCH`: This invitation is for another e-mail address than the one of your account. Log out, or log in with that address, and open the link again.
          *     - `INVITATION_UNSUPPORTED`: The sender of this invitation can no longer grant these roles. Ask the organization for a new invitation.
          *     - `LAST_OWNER`: An organization needs an active owner. Make another member an owner first.
          *     - `TRANSFER_PENDING`: A transfer of this organization is already pending. Cancel it first.
@@ -5711,7 +5873,7 @@ export interface components {
          *     - `JOB_PENDING`: This job is still pending. Cancel it before you delete it.
          *     - `EMAIL_NOT_KEPT`: This e-mail cannot be sent again, because its job is no longer stored. The user can request a new one.
          *     - `CONFLICT`: Something that this refers to was changed at the same time. Try again.
-         *     - `PASSWORD_REQUIRED`: A password was set when this account was registered. Send it as `password` to keep it, or set another one with `new_password`.
+         *     - `PASSWORD_REQUIRED`: A password was set when this account was registered. Enter it to keep it, or choose a new one.
          *     - `IDEMPOTENCY_IN_FLIGHT`: A request with this Idempotency-Key is still being processed. Try again in a moment.
          */
         Conflict: {
@@ -5742,13 +5904,14 @@ export interface components {
         };
         /**
          * @description - `FORBIDDEN`: You do not have permission to do this.
-         *     - `EMAIL_UNVERIFIED`: Verify your e-mail address first. Open the link that was sent to it, or request a new one at `POST /auth/email/resend`.
+         *     - `EMAIL_UNVERIFIED`: Verify your e-mail address first. Open the link that was sent to it, or request a new one.
          *     - `INACTIVE_USER`: This account is deactivated. Contact an administrator.
-         *     - `CSRF_FAILED`: The origin of the request is not allowed, or `X-CSRF-Token` is missing or invalid. Get a token at `GET /auth/csrf`.
-         *     - `REAUTH_REQUIRED`: This needs a recent log-in. Confirm your password at `POST /auth/reauthenticate`, then try again.
-         *     - `ESCALATION`: You can only grant permissions that you have yourself. `missing` lists the ones you lack.
+         *     - `CSRF_FAILED`: This request does not come from a trusted page, or the page is outdated. Reload the page and try again.
+         *     - `REAUTH_REQUIRED`: This needs a recent log-in. Confirm your password, then try again.
+         *     - `ESCALATION`: You can only grant permissions that you have yourself.
          *     - `OWNER_PROTECTED`: Only an owner can add, change or remove owners.
          *     - `ORGANIZATION_SUSPENDED`: This organization is suspended. It can be read, but not changed.
+         *     - `MEMBERSHIP_SUSPENDED`: Your membership of this organization is suspended.
          *     - `TRANSFER_NOT_YOURS`: Only the member who was offered this organization can accept the transfer. That member or an owner can cancel it.
          */
         Forbidden: {
@@ -5762,11 +5925,11 @@ export interface components {
             content: {
                 /**
                  * @example {
-                 *       "detail": "You need the permission `projects:create` to do this.",
+                 *       "detail": "You need the permission “projects:create” to do this.",
                  *       "error": "FORBIDDEN",
                  *       "errors": [],
                  *       "instance": "/api/v1/organizations/acme/projects",
-                 *       "message": "You need the permission `projects:create` to do this.",
+                 *       "message": "You need the permission “projects:create” to do this.",
                  *       "missing": [
                  *         "projects:create"
                  *       ],
@@ -5848,9 +6011,9 @@ export interface components {
             };
         };
         /**
-         * @description - `VALIDATION_FAILED`: Please correct the fields that are listed in `errors`.
+         * @description - `VALIDATION_FAILED`: Please correct the marked fields.
          *     - `PASSWORD_MISMATCH`: The current password is wrong.
-         *     - `WEAK_PASSWORD`: This password is too easy to guess. `errors` says why.
+         *     - `WEAK_PASSWORD`: This password is too easy to guess.
          *     - `INVALID_CURSOR`: This cursor belongs to another list, filter or sort order. Start again without it.
          *     - `IDEMPOTENCY_MISMATCH`: This Idempotency-Key was already used with another request body. Use a new key.
          */
@@ -5865,7 +6028,7 @@ export interface components {
             content: {
                 /**
                  * @example {
-                 *       "detail": "Please correct the fields that are listed in `errors`.",
+                 *       "detail": "Please correct the marked fields.",
                  *       "error": "VALIDATION_FAILED",
                  *       "errors": [
                  *         {
@@ -5875,7 +6038,7 @@ export interface components {
                  *         }
                  *       ],
                  *       "instance": "/api/v1/organizations/acme/projects",
-                 *       "message": "Please correct the fields that are listed in `errors`.",
+                 *       "message": "Please correct the marked fields.",
                  *       "request_id": "0190b3a07c1e7d2a9f003a5c6e7f8091",
                  *       "status": 422,
                  *       "title": "Invalid fields",
@@ -5886,7 +6049,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description - `BAD_REQUEST`: The request could not be read. `errors` says what is wrong. */
+        /** @description - `BAD_REQUEST`: The request could not be read. */
         Malformed: {
             headers: {
                 RateLimit: components["headers"]["RateLimit"];
@@ -5898,11 +6061,11 @@ export interface components {
             content: {
                 /**
                  * @example {
-                 *       "detail": "The request could not be read. `errors` says what is wrong.",
+                 *       "detail": "The request could not be read.",
                  *       "error": "BAD_REQUEST",
                  *       "errors": [],
                  *       "instance": "/api/v1/organizations/acme/projects",
-                 *       "message": "The request could not be read. `errors` says what is wrong.",
+                 *       "message": "The request could not be read.",
                  *       "request_id": "0190b3a07c1e7d2a9f003a5c6e7f8091",
                  *       "status": 400,
                  *       "title": "Bad request",
@@ -5913,7 +6076,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description - `ORGANIZATION_MOVED`: This organization has a new slug. `Location` contains the new URL. */
+        /** @description - `ORGANIZATION_MOVED`: This organization has a new address. */
         Moved: {
             headers: {
                 Location: string;
@@ -5979,7 +6142,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description - `PRECONDITION_REQUIRED`: Send the `ETag` of the version you read as `If-Match`. */
+        /** @description - `PRECONDITION_REQUIRED`: This change needs the version that it is based on. Reload it and try again. */
         PreconditionRequired: {
             headers: {
                 RateLimit: components["headers"]["RateLimit"];
@@ -5991,11 +6154,11 @@ export interface components {
             content: {
                 /**
                  * @example {
-                 *       "detail": "Send the `ETag` of the version you read as `If-Match`.",
+                 *       "detail": "This change needs the version that it is based on. Reload it and try again.",
                  *       "error": "PRECONDITION_REQUIRED",
                  *       "errors": [],
                  *       "instance": "/api/v1/organizations/acme/projects",
-                 *       "message": "Send the `ETag` of the version you read as `If-Match`.",
+                 *       "message": "This change needs the version that it is based on. Reload it and try again.",
                  *       "request_id": "0190b3a07c1e7d2a9f003a5c6e7f8091",
                  *       "status": 428,
                  *       "title": "Precondition required",
@@ -6060,7 +6223,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description - `RATE_LIMITED`: Too many requests. Try again later. `Retry-After` says when. */
+        /** @description - `RATE_LIMITED`: Too many requests. Try again later. */
         TooManyRequests: {
             headers: {
                 RateLimit: components["headers"]["RateLimit"];
@@ -6073,11 +6236,11 @@ export interface components {
             content: {
                 /**
                  * @example {
-                 *       "detail": "Too many requests. Try again later. `Retry-After` says when.",
+                 *       "detail": "Too many requests. Try again later.",
                  *       "error": "RATE_LIMITED",
                  *       "errors": [],
                  *       "instance": "/api/v1/organizations/acme/projects",
-                 *       "message": "Too many requests. Try again later. `Retry-After` says when.",
+                 *       "message": "Too many requests. Try again later.",
                  *       "request_id": "0190b3a07c1e7d2a9f003a5c6e7f8091",
                  *       "status": 429,
                  *       "title": "Too many requests",
@@ -6089,7 +6252,7 @@ export interface components {
             };
         };
         /**
-         * @description - `UNAUTHENTICATED`: Sign in, and send the access token as `Authorization: Bearer …`.
+         * @description - `UNAUTHENTICATED`: Sign in first.
          *     - `INVALID_TOKEN`: The access token is not valid, or its session has ended. Sign in again.
          *     - `INVALID_CREDENTIALS`: Invalid email or password. Please check your credentials and try again.
          */
@@ -6105,11 +6268,11 @@ export interface components {
             content: {
                 /**
                  * @example {
-                 *       "detail": "Sign in, and send the access token as `Authorization: Bearer …`.",
+                 *       "detail": "Sign in first.",
                  *       "error": "UNAUTHENTICATED",
                  *       "errors": [],
                  *       "instance": "/api/v1/organizations/acme/projects",
-                 *       "message": "Sign in, and send the access token as `Authorization: Bearer …`.",
+                 *       "message": "Sign in first.",
                  *       "request_id": "0190b3a07c1e7d2a9f003a5c6e7f8091",
                  *       "status": 401,
                  *       "title": "Not signed in",
@@ -6152,7 +6315,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description - `UNSUPPORTED_MEDIA_TYPE`: Send the body as `Content-Type: application/json` (files of an import: `text/csv`), in UTF-8 and not compressed. */
+        /** @description - `UNSUPPORTED_MEDIA_TYPE`: The format of the body is not supported. Send JSON, or CSV for imports, in UTF-8 and not compressed. */
         WrongMediaType: {
             headers: {
                 RateLimit: components["headers"]["RateLimit"];
@@ -6164,11 +6327,11 @@ export interface components {
             content: {
                 /**
                  * @example {
-                 *       "detail": "Send the body as `Content-Type: application/json` (files of an import: `text/csv`), in UTF-8 and not compressed.",
+                 *       "detail": "The format of the body is not supported. Send JSON, or CSV for imports, in UTF-8 and not compressed.",
                  *       "error": "UNSUPPORTED_MEDIA_TYPE",
                  *       "errors": [],
                  *       "instance": "/api/v1/organizations/acme/projects",
-                 *       "message": "Send the body as `Content-Type: application/json` (files of an import: `text/csv`), in UTF-8 and not compressed.",
+                 *       "message": "The format of the body is not supported. Send JSON, or CSV for imports, in UTF-8 and not compressed.",
                  *       "request_id": "0190b3a07c1e7d2a9f003a5c6e7f8091",
                  *       "status": 415,
                  *       "title": "Unsupported media type",
@@ -6830,6 +6993,8 @@ export interface operations {
                 headers: {
                     /** @description Version of the new resource. */
                     ETag: string;
+                    /** @description `true` if this is the stored response of an earlier request with the same `Idempotency-Key`. */
+                    "Idempotency-Replayed"?: string;
                     /** @description Path of the new resource. */
                     Location: string;
                     RateLimit: components["headers"]["RateLimit"];
@@ -7472,6 +7637,8 @@ export interface operations {
                 headers: {
                     /** @description Version of the new resource. */
                     ETag: string;
+                    /** @description `true` if this is the stored response of an earlier request with the same `Idempotency-Key`. */
+                    "Idempotency-Replayed"?: string;
                     /** @description Path of the new resource. */
                     Location: string;
                     RateLimit: components["headers"]["RateLimit"];
@@ -8651,6 +8818,8 @@ export interface operations {
                 headers: {
                     /** @description Version of the new resource. */
                     ETag: string;
+                    /** @description `true` if this is the stored response of an earlier request with the same `Idempotency-Key`. */
+                    "Idempotency-Replayed"?: string;
                     /** @description Path of the new resource. */
                     Location: string;
                     RateLimit: components["headers"]["RateLimit"];
@@ -8930,6 +9099,8 @@ export interface operations {
                 headers: {
                     /** @description Version of the new resource. */
                     ETag: string;
+                    /** @description `true` if this is the stored response of an earlier request with the same `Idempotency-Key`. */
+                    "Idempotency-Replayed"?: string;
                     /** @description Path of the new resource. */
                     Location: string;
                     RateLimit: components["headers"]["RateLimit"];
@@ -9931,6 +10102,8 @@ export interface operations {
             /** @description The results, one per item. Each item has a status of its own. */
             200: {
                 headers: {
+                    /** @description `true` if this is the stored response of an earlier request with the same `Idempotency-Key`. */
+                    "Idempotency-Replayed"?: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Insula-Version": components["headers"]["Version"];
@@ -10081,6 +10254,8 @@ export interface operations {
                 headers: {
                     /** @description Version of the new resource. */
                     ETag: string;
+                    /** @description `true` if this is the stored response of an earlier request with the same `Idempotency-Key`. */
+                    "Idempotency-Replayed"?: string;
                     /** @description Path of the new resource. */
                     Location: string;
                     RateLimit: components["headers"]["RateLimit"];
@@ -10167,6 +10342,8 @@ export interface operations {
             /** @description The results, one per item. Each item has a status of its own. */
             207: {
                 headers: {
+                    /** @description `true` if this is the stored response of an earlier request with the same `Idempotency-Key`. */
+                    "Idempotency-Replayed"?: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Insula-Version": components["headers"]["Version"];
@@ -11027,6 +11204,8 @@ export interface operations {
                 q?: string;
                 /** @description Only archived (`true`) or only active (`false`) projects. */
                 archived?: boolean;
+                /** @description Only deleted projects, which can be restored; needs `projects:delete`. Defaults to `false`. */
+                deleted?: boolean;
             };
             header?: {
                 /** @description For superusers: the reason for accessing an organization without being a member. They then have all permissions of an owner. Operations about the caller's own membership return 409 `NOT_A_MEMBER`. Each such request is recorded in the organization's audit log. Ignored for other users. */
@@ -11057,6 +11236,7 @@ export interface operations {
                      *           "code": "ENGINE",
                      *           "color": "#1f6feb",
                      *           "created_at": "2026-01-31T09:30:00Z",
+                     *           "deleted_at": "2026-01-31T09:30:00Z",
                      *           "estimate_seconds": 1,
                      *           "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
                      *           "is_private": true,
@@ -11118,6 +11298,8 @@ export interface operations {
                 headers: {
                     /** @description Version of the new resource. */
                     ETag: string;
+                    /** @description `true` if this is the stored response of an earlier request with the same `Idempotency-Key`. */
+                    "Idempotency-Replayed"?: string;
                     /** @description Path of the new resource. */
                     Location: string;
                     RateLimit: components["headers"]["RateLimit"];
@@ -11133,6 +11315,7 @@ export interface operations {
                      *       "code": "ENGINE",
                      *       "color": "#1f6feb",
                      *       "created_at": "2026-01-31T09:30:00Z",
+                     *       "deleted_at": "2026-01-31T09:30:00Z",
                      *       "estimate_seconds": 1,
                      *       "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
                      *       "is_private": true,
@@ -11195,6 +11378,7 @@ export interface operations {
                      *       "code": "ENGINE",
                      *       "color": "#1f6feb",
                      *       "created_at": "2026-01-31T09:30:00Z",
+                     *       "deleted_at": "2026-01-31T09:30:00Z",
                      *       "estimate_seconds": 1,
                      *       "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
                      *       "is_private": true,
@@ -11330,6 +11514,7 @@ export interface operations {
                      *       "code": "ENGINE",
                      *       "color": "#1f6feb",
                      *       "created_at": "2026-01-31T09:30:00Z",
+                     *       "deleted_at": "2026-01-31T09:30:00Z",
                      *       "estimate_seconds": 1,
                      *       "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
                      *       "is_private": true,
@@ -11393,6 +11578,7 @@ export interface operations {
                      *       "code": "ENGINE",
                      *       "color": "#1f6feb",
                      *       "created_at": "2026-01-31T09:30:00Z",
+                     *       "deleted_at": "2026-01-31T09:30:00Z",
                      *       "estimate_seconds": 1,
                      *       "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
                      *       "is_private": true,
@@ -11583,6 +11769,7 @@ export interface operations {
                      *       "code": "ENGINE",
                      *       "color": "#1f6feb",
                      *       "created_at": "2026-01-31T09:30:00Z",
+                     *       "deleted_at": "2026-01-31T09:30:00Z",
                      *       "estimate_seconds": 1,
                      *       "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
                      *       "is_private": true,
@@ -11643,6 +11830,7 @@ export interface operations {
                      *       "code": "ENGINE",
                      *       "color": "#1f6feb",
                      *       "created_at": "2026-01-31T09:30:00Z",
+                     *       "deleted_at": "2026-01-31T09:30:00Z",
                      *       "estimate_seconds": 1,
                      *       "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
                      *       "is_private": true,
@@ -11917,6 +12105,8 @@ export interface operations {
                 headers: {
                     /** @description Version of the new resource. */
                     ETag: string;
+                    /** @description `true` if this is the stored response of an earlier request with the same `Idempotency-Key`. */
+                    "Idempotency-Replayed"?: string;
                     /** @description Path of the new resource. */
                     Location: string;
                     RateLimit: components["headers"]["RateLimit"];
@@ -12284,6 +12474,89 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    searchOrganization: {
+        parameters: {
+            query: {
+                /** @description The text to find. */
+                q: string;
+            };
+            header?: {
+                /** @description For superusers: the reason for accessing an organization without being a member. They then have all permissions of an owner. Operations about the caller's own membership return 409 `NOT_A_MEMBER`. Each such request is recorded in the organization's audit log. Ignored for other users. */
+                "X-Platform-Access"?: string;
+            };
+            path: {
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Insula-Version": components["headers"]["Version"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "members": [
+                     *         {
+                     *           "display_name": "Ada Lovelace",
+                     *           "email": "ada@example.com",
+                     *           "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091"
+                     *         }
+                     *       ],
+                     *       "projects": [
+                     *         {
+                     *           "code": "ENGINE",
+                     *           "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *           "is_archived": true,
+                     *           "name": "Analytical Engine"
+                     *         }
+                     *       ],
+                     *       "roles": [
+                     *         {
+                     *           "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *           "key": "owner",
+                     *           "name": "Analytical Engine"
+                     *         }
+                     *       ],
+                     *       "tags": [
+                     *         {
+                     *           "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *           "name": "urgent"
+                     *         }
+                     *       ],
+                     *       "tasks": [
+                     *         {
+                     *           "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *           "project_id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *           "status": "todo",
+                     *           "title": "Oil the bearings"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SearchResults"];
+                };
+            };
+            308: components["responses"]["Moved"];
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            410: components["responses"]["Gone"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     getSettings: {
         parameters: {
             query?: never;
@@ -12525,6 +12798,8 @@ export interface operations {
                 headers: {
                     /** @description Version of the new resource. */
                     ETag: string;
+                    /** @description `true` if this is the stored response of an earlier request with the same `Idempotency-Key`. */
+                    "Idempotency-Replayed"?: string;
                     /** @description Path of the new resource. */
                     Location: string;
                     RateLimit: components["headers"]["RateLimit"];
@@ -12700,6 +12975,8 @@ export interface operations {
                 due_after?: string;
                 /** @description Only tasks due before this time. */
                 due_before?: string;
+                /** @description Only deleted tasks, which can be restored; needs `tasks:delete`. Defaults to `false`. */
+                deleted?: boolean;
             };
             header?: {
                 /** @description For superusers: the reason for accessing an organization without being a member. They then have all permissions of an owner. Operations about the caller's own membership return 409 `NOT_A_MEMBER`. Each such request is recorded in the organization's audit log. Ignored for other users. */
@@ -12730,6 +13007,7 @@ export interface operations {
                      *           "completed_at": "2026-01-31T09:30:00Z",
                      *           "created_at": "2026-01-31T09:30:00Z",
                      *           "created_by": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *           "deleted_at": "2026-01-31T09:30:00Z",
                      *           "description": "Those of the second mill, too.",
                      *           "due_at": "2026-01-31T09:30:00Z",
                      *           "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
@@ -12805,6 +13083,8 @@ export interface operations {
                 headers: {
                     /** @description Version of the new resource. */
                     ETag: string;
+                    /** @description `true` if this is the stored response of an earlier request with the same `Idempotency-Key`. */
+                    "Idempotency-Replayed"?: string;
                     /** @description Path of the new resource. */
                     Location: string;
                     RateLimit: components["headers"]["RateLimit"];
@@ -12820,6 +13100,7 @@ export interface operations {
                      *       "completed_at": "2026-01-31T09:30:00Z",
                      *       "created_at": "2026-01-31T09:30:00Z",
                      *       "created_by": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *       "deleted_at": "2026-01-31T09:30:00Z",
                      *       "description": "Those of the second mill, too.",
                      *       "due_at": "2026-01-31T09:30:00Z",
                      *       "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
@@ -12896,6 +13177,8 @@ export interface operations {
             /** @description The results, one per item. Each item has a status of its own. */
             207: {
                 headers: {
+                    /** @description `true` if this is the stored response of an earlier request with the same `Idempotency-Key`. */
+                    "Idempotency-Replayed"?: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Insula-Version": components["headers"]["Version"];
@@ -12980,6 +13263,7 @@ export interface operations {
                      *       "completed_at": "2026-01-31T09:30:00Z",
                      *       "created_at": "2026-01-31T09:30:00Z",
                      *       "created_by": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *       "deleted_at": "2026-01-31T09:30:00Z",
                      *       "description": "Those of the second mill, too.",
                      *       "due_at": "2026-01-31T09:30:00Z",
                      *       "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
@@ -13134,6 +13418,7 @@ export interface operations {
                      *       "completed_at": "2026-01-31T09:30:00Z",
                      *       "created_at": "2026-01-31T09:30:00Z",
                      *       "created_by": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *       "deleted_at": "2026-01-31T09:30:00Z",
                      *       "description": "Those of the second mill, too.",
                      *       "due_at": "2026-01-31T09:30:00Z",
                      *       "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
@@ -13203,6 +13488,7 @@ export interface operations {
                      *       "completed_at": "2026-01-31T09:30:00Z",
                      *       "created_at": "2026-01-31T09:30:00Z",
                      *       "created_by": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
+                     *       "deleted_at": "2026-01-31T09:30:00Z",
                      *       "description": "Those of the second mill, too.",
                      *       "due_at": "2026-01-31T09:30:00Z",
                      *       "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
@@ -13258,6 +13544,8 @@ export interface operations {
                 billable?: boolean;
                 /** @description Only running (`true`) or only ended (`false`) time entries. */
                 running?: boolean;
+                /** @description Only deleted time entries, which can be restored; needs `time_entries:delete`. Defaults to `false`. */
+                deleted?: boolean;
             };
             header?: {
                 /** @description For superusers: the reason for accessing an organization without being a member. They then have all permissions of an owner. Operations about the caller's own membership return 409 `NOT_A_MEMBER`. Each such request is recorded in the organization's audit log. Ignored for other users. */
@@ -13287,6 +13575,7 @@ export interface operations {
                      *           "activity": "Design",
                      *           "billable": true,
                      *           "created_at": "2026-01-31T09:30:00Z",
+                     *           "deleted_at": "2026-01-31T09:30:00Z",
                      *           "duration_seconds": 1,
                      *           "ended_at": "2026-01-31T09:30:00Z",
                      *           "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
@@ -13362,6 +13651,8 @@ export interface operations {
                 headers: {
                     /** @description Version of the new resource. */
                     ETag: string;
+                    /** @description `true` if this is the stored response of an earlier request with the same `Idempotency-Key`. */
+                    "Idempotency-Replayed"?: string;
                     /** @description Path of the new resource. */
                     Location: string;
                     RateLimit: components["headers"]["RateLimit"];
@@ -13376,6 +13667,7 @@ export interface operations {
                      *       "activity": "Design",
                      *       "billable": true,
                      *       "created_at": "2026-01-31T09:30:00Z",
+                     *       "deleted_at": "2026-01-31T09:30:00Z",
                      *       "duration_seconds": 1,
                      *       "ended_at": "2026-01-31T09:30:00Z",
                      *       "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
@@ -13445,6 +13737,7 @@ export interface operations {
                      *       "activity": "Design",
                      *       "billable": true,
                      *       "created_at": "2026-01-31T09:30:00Z",
+                     *       "deleted_at": "2026-01-31T09:30:00Z",
                      *       "duration_seconds": 1,
                      *       "ended_at": "2026-01-31T09:30:00Z",
                      *       "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
@@ -13599,6 +13892,7 @@ export interface operations {
                      *       "activity": "Design",
                      *       "billable": true,
                      *       "created_at": "2026-01-31T09:30:00Z",
+                     *       "deleted_at": "2026-01-31T09:30:00Z",
                      *       "duration_seconds": 1,
                      *       "ended_at": "2026-01-31T09:30:00Z",
                      *       "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
@@ -13668,6 +13962,7 @@ export interface operations {
                      *       "activity": "Design",
                      *       "billable": true,
                      *       "created_at": "2026-01-31T09:30:00Z",
+                     *       "deleted_at": "2026-01-31T09:30:00Z",
                      *       "duration_seconds": 1,
                      *       "ended_at": "2026-01-31T09:30:00Z",
                      *       "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
@@ -13732,6 +14027,7 @@ export interface operations {
                      *         "activity": "Design",
                      *         "billable": true,
                      *         "created_at": "2026-01-31T09:30:00Z",
+                     *         "deleted_at": "2026-01-31T09:30:00Z",
                      *         "duration_seconds": 1,
                      *         "ended_at": "2026-01-31T09:30:00Z",
                      *         "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
@@ -13769,7 +14065,10 @@ export interface operations {
     };
     startTimer: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Whether to end your running timer first, if there is one. */
+                switch?: boolean;
+            };
             header?: {
                 "Idempotency-Key"?: string;
                 /** @description For superusers: the reason for accessing an organization without being a member. They then have all permissions of an owner. Operations about the caller's own membership return 409 `NOT_A_MEMBER`. Each such request is recorded in the organization's audit log. Ignored for other users. */
@@ -13803,6 +14102,8 @@ export interface operations {
                 headers: {
                     /** @description Version of the new resource. */
                     ETag: string;
+                    /** @description `true` if this is the stored response of an earlier request with the same `Idempotency-Key`. */
+                    "Idempotency-Replayed"?: string;
                     /** @description Path of the new resource. */
                     Location: string;
                     RateLimit: components["headers"]["RateLimit"];
@@ -13817,6 +14118,7 @@ export interface operations {
                      *       "activity": "Design",
                      *       "billable": true,
                      *       "created_at": "2026-01-31T09:30:00Z",
+                     *       "deleted_at": "2026-01-31T09:30:00Z",
                      *       "duration_seconds": 1,
                      *       "ended_at": "2026-01-31T09:30:00Z",
                      *       "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
@@ -13884,6 +14186,7 @@ export interface operations {
                      *       "activity": "Design",
                      *       "billable": true,
                      *       "created_at": "2026-01-31T09:30:00Z",
+                     *       "deleted_at": "2026-01-31T09:30:00Z",
                      *       "duration_seconds": 1,
                      *       "ended_at": "2026-01-31T09:30:00Z",
                      *       "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
@@ -14001,6 +14304,8 @@ export interface operations {
                 headers: {
                     /** @description Version of the new resource. */
                     ETag: string;
+                    /** @description `true` if this is the stored response of an earlier request with the same `Idempotency-Key`. */
+                    "Idempotency-Replayed"?: string;
                     /** @description Path of the new resource. */
                     Location: string;
                     RateLimit: components["headers"]["RateLimit"];
@@ -14530,6 +14835,7 @@ export interface operations {
                      *           "activity": "Design",
                      *           "billable": true,
                      *           "created_at": "2026-01-31T09:30:00Z",
+                     *           "deleted_at": "2026-01-31T09:30:00Z",
                      *           "duration_seconds": 1,
                      *           "ended_at": "2026-01-31T09:30:00Z",
                      *           "id": "0190b3a0-7c1e-7d2a-9f00-3a5c6e7f8091",
