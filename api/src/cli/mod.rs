@@ -29,7 +29,10 @@ use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use error::CliError;
-use insula_core::runtime::config::{Config, Sources};
+use insula_core::runtime::{
+    config::{Config, Sources},
+    telemetry,
+};
 
 /// Insula: the multi-tenant backend.
 #[derive(Parser)]
@@ -96,6 +99,17 @@ enum Command {
     Completion(completion::Args),
 }
 
+impl Command {
+    /// The name of the log files of a process that runs for long.
+    fn log_files(&self) -> Option<&'static str> {
+        match self {
+            Self::Serve(_) => Some("serve"),
+            Self::Worker => Some("worker"),
+            _ => None,
+        }
+    }
+}
+
 /// Parses the arguments, runs the command and reports its failure.
 pub(crate) fn run() -> ExitCode {
     let Cli { flags, command } = Cli::parse();
@@ -122,7 +136,8 @@ fn dispatch(flags: &Flags, command: Command) -> Result<(), CliError> {
     let config = Config::read(&sources)?;
     insula_core::identity::credentials::set_min_length(config.password_min_length.0);
     insula_core::identity::credentials::set_hash_memory(config.password_memory.0);
-    insula_core::runtime::telemetry::init(config.environment, &config.log, config.no_color.is_some());
+    // The last lines are written when it is dropped.
+    let _log_files = telemetry::init(&config, command.log_files())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         match command {
