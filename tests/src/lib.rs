@@ -13,6 +13,7 @@ mod database;
 mod fake_smtp;
 pub mod fixtures;
 mod inbox;
+mod log_check;
 mod openapi;
 mod openapi_contract;
 mod otlp_receiver;

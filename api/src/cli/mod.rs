@@ -23,6 +23,7 @@ mod ops_port;
 mod seed;
 mod serve;
 mod server_gauges;
+mod support_bundle;
 mod worker;
 
 use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
@@ -88,6 +89,8 @@ enum Command {
     Email(email::Command),
     /// Check everything that an installation needs, and show how to correct what is wrong
     Doctor(doctor::Args),
+    /// Collect what is needed to answer an issue in one archive, without secrets and personal data
+    SupportBundle(support_bundle::Args),
     /// Ask the process on this machine whether it is healthy, for containers
     Healthcheck(healthcheck::Args),
     /// Check or show the configuration
@@ -149,6 +152,7 @@ fn dispatch(flags: &Flags, command: Command) -> Result<(), CliError> {
             Command::Backup(args) => backup::run(&config, &args).await,
             Command::Email(command) => email::run(&config, &command).await,
             Command::Doctor(args) => doctor::run(&config, &args).await,
+            Command::SupportBundle(args) => support_bundle::run(&config, &sources, &args).await,
             Command::Healthcheck(args) => healthcheck::run(&config, &args).await,
             Command::Keys(command) => keys::run(&config, &command).await,
             Command::Openapi | Command::Completion(_) | Command::Config(_) | Command::Audit(_) => Ok(()),

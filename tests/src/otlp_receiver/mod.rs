@@ -29,6 +29,8 @@ pub enum OtlpTransport {
 pub enum ReceiverMode {
     /// It accepts everything.
     Accept,
+    /// It accepts everything and keeps nothing.
+    Discard,
     /// It refuses everything as unavailable.
     Refuse,
     /// It never answers.
@@ -57,6 +59,7 @@ impl SharedState {
                 self.with(keep);
                 Some(())
             }
+            ReceiverMode::Discard => Some(()),
             ReceiverMode::Refuse => None,
             ReceiverMode::Hang => std::future::pending().await,
         }
