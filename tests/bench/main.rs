@@ -1,5 +1,5 @@
-//! `bench [--quick] [requests] [mails] [latency]`: requests per second, e-mails per second, and the time until a job starts.
-//! Without a name, all of them. `--quick`: requests with less data and shorter rounds.
+//! `bench [--quick] [requests] [mails] [latency] [telemetry]`: requests per second, e-mails per second, the time until a job
+//! starts, and the cost of telemetry. Without a name, all of them. `--quick`: requests with less data and shorter rounds.
 //!
 //! It starts all processes itself and ends no others. All of them share the machine with what is measured. Exit code: 0 when
 //! everything was measured, 1 when something could not be, 64 when the arguments are not valid.
@@ -10,6 +10,7 @@ mod latency;
 mod mails;
 mod requests;
 mod setup;
+mod telemetry;
 mod wrk;
 
 use std::{process::ExitCode, time::Instant};
@@ -18,7 +19,7 @@ use insula_tests::{TestRng, console};
 
 use self::requests::Scale;
 
-const RUNS: [&str; 3] = ["requests", "mails", "latency"];
+const RUNS: [&str; 4] = ["requests", "mails", "latency", "telemetry"];
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -38,6 +39,7 @@ async fn main() -> ExitCode {
         let measured = match *run {
             "requests" => requests::measure(&mut rng, scale).await,
             "mails" => mails::measure(&mut rng).await,
+            "telemetry" => telemetry::measure(&mut rng, if flags.is_empty() { 4 } else { 1 }).await,
             _ => latency::measure(&mut rng).await,
         };
         if let Err(reason) = measured {

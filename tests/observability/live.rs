@@ -26,6 +26,7 @@ const WINDOW: &str = "20s";
 /// Metrics that a healthy installation does not have, with the reason. Queries use `or vector(0)` for them.
 const ABSENT: &[(&str, &str)] = &[
     ("insula_requests_shed_total", "is counted after the first overload"),
+    ("insula_traces_dropped_total", "is counted after the first span that is not exported"),
     ("insula_jobs_lease_expired_total", "is counted after a worker disappeared"),
 ];
 

@@ -13,6 +13,7 @@ mod database;
 mod fake_smtp;
 pub mod fixtures;
 mod inbox;
+mod log_check;
 mod openapi;
 mod openapi_contract;
 mod otlp_receiver;
@@ -39,7 +40,9 @@ pub use fake_smtp::{FakeSmtp, FaultMode, Mail};
 pub use fixtures::{DemoFixture, JobFixture, JobOwner, OrgFixture, OrgWithOwner, UNKNOWN_KIND, id};
 pub use inbox::Inbox;
 pub use openapi::Operation;
-pub use otlp_receiver::{OtlpReceiver, OtlpTransport, ReceivedSpan, ReceiverMode, SpanKind, TestTrace};
+pub use otlp_receiver::{
+    OtlpReceiver, OtlpTransport, ReceivedLog, ReceivedSpan, ReceiverMode, SpanKind, TestTrace,
+};
 pub use process::Process;
 pub use rng::TestRng;
 pub use server::{Builder, Server};

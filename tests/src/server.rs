@@ -11,8 +11,8 @@ use std::{
 use tokio::sync::oneshot;
 
 use crate::{
-    Client, FakeSmtp, PASSWORD, TestDatabase, TestEnv, concurrency::eventually, process, process::Process,
-    services, shared_server, test_env::cheap_passwords,
+    Client, FakeSmtp, PASSWORD, TestDatabase, TestEnv, concurrency::eventually, log_check::LogFile, process,
+    process::Process, services, shared_server, test_env::cheap_passwords,
 };
 
 /// What the program prints when it is ready, followed by its address.
@@ -280,6 +280,7 @@ impl Capture {
         let text = Arc::new(Mutex::new(String::new()));
         let kept = Arc::clone(&text);
         let reader = pipe.map(|pipe| {
+            let mut file = LogFile::create();
             std::thread::spawn(move || {
                 for line in BufReader::new(pipe).lines().map_while(Result::ok) {
                     if let Some(url) = line.strip_prefix(READY)
@@ -288,6 +289,7 @@ impl Capture {
                         // The receiver may have timed out.
                         drop(ready.send(url.trim().to_owned()));
                     }
+                    file.keep(&line);
                     let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
                     kept.push_str(&line);
                     kept.push('\n');

@@ -91,6 +91,7 @@ impl Worker {
                 scheduler::run(&db, TaskContext { retention, signer: signer.clone() }, &stop),
                 key_rotation::run(&db, &keys, &stop),
                 queue_metrics::run(&db, &stop),
+                queue_metrics::count_sessions(&db, &stop),
                 audit_flush::run(&db, &signer, &stop),
             );
         });

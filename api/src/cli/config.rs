@@ -26,7 +26,7 @@ pub(super) fn run(sources: &Sources, command: &Command) -> Result<(), CliError> 
     match command {
         Command::Print { markdown: true, .. } => say(markdown()),
         Command::Print { env: true, .. } => say(env_example()),
-        Command::Print { .. } => print(sources),
+        Command::Print { .. } => say(values(sources)),
         Command::Check => {
             let config = Config::read(sources)?;
             config.refuse_insecure()?;
@@ -37,17 +37,19 @@ pub(super) fn run(sources: &Sources, command: &Command) -> Result<(), CliError> 
     Ok(())
 }
 
-fn print(sources: &Sources) {
+/// All settings with their values and sources, one a line. Secrets are hidden.
+pub(super) fn values(sources: &Sources) -> String {
     let width = Config::SETTINGS.iter().map(|setting| setting.name.len()).max().unwrap_or_default();
-    for setting in Config::SETTINGS {
+    let line = |setting: &insula_core::runtime::config::Setting| {
         let (value, source) = match sources.get(setting.name) {
             Some((Ok(_), source)) if setting.secret => ("(hidden)".to_owned(), source),
             Some((Ok(value), source)) => (value, source),
             Some((Err(error), source)) => (format!("({error})"), source),
             None => (setting.default.to_owned(), "default"),
         };
-        say(format_args!("{:width$}  {:12}  {value}", setting.name, source));
-    }
+        format!("{:width$}  {:12}  {value}", setting.name, source)
+    };
+    Config::SETTINGS.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// The table of the README.

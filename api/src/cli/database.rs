@@ -17,8 +17,8 @@ pub(super) async fn is_current(config: &Config) -> Result<bool, CliError> {
         return Ok(migrate::shortfall(config).await.map_err(migrate::cli_error(config))?.is_none());
     }
     let upgrade = migrate::up(config).await?;
-    for name in upgrade.applied {
-        tracing::info!(name, "migration applied");
+    if let Some(last) = upgrade.applied.last() {
+        tracing::info!(count = upgrade.applied.len(), last, "migrations applied");
     }
     for what in upgrade.repaired {
         tracing::info!(what, "database repaired");

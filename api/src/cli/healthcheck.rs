@@ -25,7 +25,7 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), CliError> {
 }
 
 /// The ops port, or the port of the API if the ops port is any free one.
-fn address(config: &Config) -> SocketAddr {
+pub(super) fn address(config: &Config) -> SocketAddr {
     let mut address = if config.ops_bind.port() == 0 { config.bind } else { config.ops_bind };
     if address.ip().is_unspecified() {
         address.set_ip(match address.ip() {

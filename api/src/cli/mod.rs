@@ -23,13 +23,17 @@ mod ops_port;
 mod seed;
 mod serve;
 mod server_gauges;
+mod support_bundle;
 mod worker;
 
 use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use error::CliError;
-use insula_core::runtime::config::{Config, Sources};
+use insula_core::runtime::{
+    config::{Config, Sources},
+    telemetry,
+};
 
 /// Insula: the multi-tenant backend.
 #[derive(Parser)]
@@ -85,6 +89,8 @@ enum Command {
     Email(email::Command),
     /// Check everything that an installation needs, and show how to correct what is wrong
     Doctor(doctor::Args),
+    /// Collect what is needed to answer an issue in one archive, without secrets and personal data
+    SupportBundle(support_bundle::Args),
     /// Ask the process on this machine whether it is healthy, for containers
     Healthcheck(healthcheck::Args),
     /// Check or show the configuration
@@ -94,6 +100,17 @@ enum Command {
     Openapi,
     /// Print a completion script for a shell
     Completion(completion::Args),
+}
+
+impl Command {
+    /// The name of the log files of a process that runs for long.
+    fn log_files(&self) -> Option<&'static str> {
+        match self {
+            Self::Serve(_) => Some("serve"),
+            Self::Worker => Some("worker"),
+            _ => None,
+        }
+    }
 }
 
 /// Parses the arguments, runs the command and reports its failure.
@@ -122,7 +139,8 @@ fn dispatch(flags: &Flags, command: Command) -> Result<(), CliError> {
     let config = Config::read(&sources)?;
     insula_core::identity::credentials::set_min_length(config.password_min_length.0);
     insula_core::identity::credentials::set_hash_memory(config.password_memory.0);
-    insula_core::runtime::telemetry::init(config.environment, &config.log, config.no_color.is_some());
+    // The last lines are written when it is dropped.
+    let _log_files = telemetry::init(&config, command.log_files())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         match command {
@@ -134,6 +152,7 @@ fn dispatch(flags: &Flags, command: Command) -> Result<(), CliError> {
             Command::Backup(args) => backup::run(&config, &args).await,
             Command::Email(command) => email::run(&config, &command).await,
             Command::Doctor(args) => doctor::run(&config, &args).await,
+            Command::SupportBundle(args) => support_bundle::run(&config, &sources, &args).await,
             Command::Healthcheck(args) => healthcheck::run(&config, &args).await,
             Command::Keys(command) => keys::run(&config, &command).await,
             Command::Openapi | Command::Completion(_) | Command::Config(_) | Command::Audit(_) => Ok(()),

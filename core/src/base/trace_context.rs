@@ -52,6 +52,11 @@ impl TraceContext {
         self.trace_id
     }
 
+    /// The id of the span. It displays as 16 hexadecimal digits.
+    pub fn span_id(&self) -> SpanId {
+        self.span_id
+    }
+
     /// This context as the remote parent of a span, with the `tracestate` that came with it.
     pub fn remote_parent(&self, state: TraceState) -> SpanContext {
         SpanContext::new(self.trace_id, self.span_id, self.flags, true, state)

@@ -2,7 +2,7 @@
 
 use std::{net::TcpListener, process::Output};
 
-use insula_tests::{FakeSmtp, Server, TestEnv, eventually, redis};
+use insula_tests::{FakeSmtp, JobFixture, Server, TestEnv, eventually, redis};
 use serde_json::Value;
 
 /// A URL of this machine where nothing listens.
@@ -175,6 +175,35 @@ async fn contradicting_settings_and_few_open_files_are_warnings() {
         &[("INSULA_ENVIRONMENT", "production"), ("INSULA_REQUIRE_SEPARATE_DATABASE_LOGIN", "false")],
     );
     assert_only_failure(&report, "configuration", "INSULA_SECRET_KEY", "Correct these settings");
+}
+
+#[tokio::test]
+async fn jobs_that_wait_or_are_dead_are_warnings() {
+    let env = TestEnv::migrated().await;
+    assert_eq!(check(&doctor(&env, &[], &[]).0, "jobs")["status"], "ok");
+    for (number, state, detail, fix) in [
+        (1, "dead", "1 jobs are dead", "/admin/jobs?state=dead"),
+        (2, "pending", "a due job has waited for ", "Start a worker"),
+    ] {
+        env.database().await.insert_job(&JobFixture::new(number, state)).await;
+        let (report, code) = doctor(&env, &[], &[]);
+        let jobs = check(&report, "jobs");
+        assert_eq!((&jobs["status"], code), (&Value::from("warning"), Some(0)), "{report:#}");
+        assert!(jobs["detail"].as_str().unwrap().contains(detail), "{jobs:#}");
+        assert!(jobs["fix"].as_str().unwrap().contains(fix), "{jobs:#}");
+    }
+}
+
+#[tokio::test]
+async fn a_log_folder_that_cannot_be_written_is_found() {
+    let env = TestEnv::migrated().await;
+    let new = env.folder().join("log/insula");
+    let report = doctor(&env, &[], &[("INSULA_LOG_DIR", new.to_str().unwrap())]).0;
+    assert_ne!(check(&report, "log files")["status"], "failed", "{report:#}");
+    let file = env.folder().join("a-file");
+    std::fs::write(&file, "").unwrap();
+    let report = doctor(&env, &[], &[("INSULA_LOG_DIR", file.to_str().unwrap())]);
+    assert_only_failure(&report, "log files", "a-file is no folder", "Correct INSULA_LOG_DIR");
 }
 
 #[tokio::test]

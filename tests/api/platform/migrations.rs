@@ -61,7 +61,7 @@ async fn five_at_once_apply_everything_exactly_once() {
 async fn five_servers_that_start_at_once_migrate_once_and_are_one() {
     let env = TestEnv::new().await;
     let servers = concurrently(5, |_| Server::builder().test_env(&env).start()).await;
-    let busy = servers.iter().filter(|server| server.log().contains("migration applied"));
+    let busy = servers.iter().filter(|server| server.log().contains("migrations applied"));
     assert_eq!(busy.count(), 1);
     // One key and one database: who logs in at one is logged in at all.
     let ada = servers[0].client().register("ada@example.com").await;

@@ -24,5 +24,6 @@ mod shared_servers;
 mod signing_keys;
 mod smtp_outage;
 mod statement_counts;
+mod support_bundle;
 mod telemetry;
 mod trace_context;

@@ -35,6 +35,14 @@ pub(super) const DATABASE: Dashboard = Dashboard {
             )],
         ),
         panel(
+            "Duration of statements (p95)",
+            "s",
+            &[(
+                "{{db_operation_name}}",
+                r#"histogram_quantile(0.95, sum by (le, db_operation_name) (rate(db_client_operation_duration_seconds_bucket{@,db_system_name!="redis"}[$__rate_interval])))"#,
+            )],
+        ),
+        panel(
             "Transactions",
             "ops",
             &[(
@@ -71,10 +79,13 @@ pub(super) const DATABASE: Dashboard = Dashboard {
             "Scripts in Redis",
             "ops",
             &[
-                ("all", "sum(rate(db_client_operation_duration_seconds_count{@}[$__rate_interval]))"),
+                (
+                    "all",
+                    r#"sum(rate(db_client_operation_duration_seconds_count{@,db_system_name="redis"}[$__rate_interval]))"#,
+                ),
                 (
                     "failed",
-                    r#"sum(rate(db_client_operation_duration_seconds_count{@,error_type!=""}[$__rate_interval])) or vector(0)"#,
+                    r#"sum(rate(db_client_operation_duration_seconds_count{@,db_system_name="redis",error_type!=""}[$__rate_interval])) or vector(0)"#,
                 ),
             ],
         ),

@@ -96,14 +96,10 @@ pub(super) const API: Dashboard = Dashboard {
                 "sum by (http_response_status_code) (rate(http_server_request_duration_seconds_count{@}[$__rate_interval]))",
             )],
         ),
-        // By Little's law, the time that requests take per second is the number of requests in progress.
         panel(
-            "Requests in progress (average)",
+            "Requests in progress",
             "short",
-            &[(
-                "{{instance}}",
-                "sum by (instance) (rate(http_server_request_duration_seconds_sum{@}[$__rate_interval]))",
-            )],
+            &[("{{http_request_method}}", "sum by (http_request_method) (http_server_active_requests{@})")],
         ),
         panel(
             "Rejected requests",

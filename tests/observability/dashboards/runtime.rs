@@ -52,6 +52,20 @@ pub(super) const RUNTIME: Dashboard = Dashboard {
             "none",
             &[("{{instance}}", "insula_migrations_pending{@}")],
         ),
+        panel(
+            "Lost log lines and spans",
+            "ops",
+            &[
+                (
+                    "log lines, {{destination}}: {{reason}}",
+                    "sum by (destination, reason) (rate(insula_logs_dropped_total{@}[$__rate_interval]))",
+                ),
+                (
+                    "spans: {{reason}}",
+                    "sum by (reason) (rate(insula_traces_dropped_total{@}[$__rate_interval])) or vector(0)",
+                ),
+            ],
+        ),
         panel("Answers to Prometheus", "none", &[("{{instance}}", "up{@}")]),
     ],
 };

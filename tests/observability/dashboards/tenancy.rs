@@ -47,6 +47,7 @@ pub(super) const TENANCY: Dashboard = Dashboard {
                 r#"sum by (http_response_status_code) (rate(http_server_request_duration_seconds_count{@,http_response_status_code=~"401|403|404"}[$__rate_interval]))"#,
             )],
         ),
+        panel("Active sessions", "short", &[("sessions", "max(insula_sessions_active{@})")]),
         panel(
             "Refreshed and ended sessions",
             "ops",

@@ -27,7 +27,7 @@ pub enum DatabaseKind {
 }
 
 /// The configuration of a cluster.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ClusterConfig {
     /// The kind of database.
     pub database_kind: DatabaseKind,
@@ -41,13 +41,16 @@ pub struct ClusterConfig {
     pub no_embedded_worker: bool,
     /// The value of `RUST_LOG`; empty for the default of the program.
     pub log: &'static str,
+    /// More settings of its processes.
+    pub settings: Vec<(&'static str, String)>,
 }
 
 impl ClusterConfig {
     /// A server with an embedded worker; on PostgreSQL with Redis.
     pub fn on(database_kind: DatabaseKind) -> Self {
         let (durability, has_redis) = (Durability::SurvivesKill, database_kind == DatabaseKind::Postgres);
-        Self { database_kind, durability, has_redis, workers: 0, no_embedded_worker: false, log: "" }
+        let (log, settings) = ("", Vec::new());
+        Self { database_kind, durability, has_redis, workers: 0, no_embedded_worker: false, log, settings }
     }
 
     /// A server without an embedded worker, and one separate worker.
@@ -89,7 +92,15 @@ impl TestCluster {
     /// # Errors
     /// A sentence when a process does not start.
     pub async fn start(config: ClusterConfig) -> Result<Self, String> {
-        let ClusterConfig { database_kind, durability, has_redis, workers, no_embedded_worker, log } = config;
+        let ClusterConfig {
+            database_kind,
+            durability,
+            has_redis,
+            workers,
+            no_embedded_worker,
+            log,
+            settings,
+        } = config;
         let (env, servers, redis) = match database_kind {
             DatabaseKind::Sqlite => (TestEnv::on_disk(), None, None),
             DatabaseKind::Postgres => {
@@ -114,6 +125,7 @@ impl TestCluster {
         ];
         envs.extend(redis.map(|url| ("REDIS_URL".to_owned(), url)));
         envs.extend((!log.is_empty()).then(|| ("RUST_LOG".to_owned(), log.to_owned())));
+        envs.extend(settings.into_iter().map(|(name, value)| (name.to_owned(), value)));
         let mut serve = vec!["serve", "--port", &port];
         if no_embedded_worker {
             serve.push("--no-worker");

@@ -3,6 +3,10 @@
 use std::sync::Arc;
 
 use opentelemetry_proto::tonic::collector::{
+    logs::v1::{
+        ExportLogsServiceRequest, ExportLogsServiceResponse,
+        logs_service_server::{LogsService, LogsServiceServer},
+    },
     metrics::v1::{
         ExportMetricsServiceRequest, ExportMetricsServiceResponse,
         metrics_service_server::{MetricsService, MetricsServiceServer},
@@ -24,6 +28,7 @@ pub(super) async fn serve(listener: TcpListener, shared: Arc<SharedState>) {
     let collector = GrpcCollector(shared);
     let served = Server::builder()
         .add_service(TraceServiceServer::new(collector.clone()))
+        .add_service(LogsServiceServer::new(collector.clone()))
         .add_service(MetricsServiceServer::new(collector))
         .serve_with_incoming(TcpIncoming::from(listener));
     served.await.expect("the collector serves");
@@ -66,5 +71,16 @@ impl MetricsService for GrpcCollector {
     ) -> Result<Response<ExportMetricsServiceResponse>, Status> {
         self.receive(request, super::ReceivedTelemetry::keep_metrics).await?;
         Ok(Response::new(ExportMetricsServiceResponse::default()))
+    }
+}
+
+#[tonic::async_trait]
+impl LogsService for GrpcCollector {
+    async fn export(
+        &self,
+        request: Request<ExportLogsServiceRequest>,
+    ) -> Result<Response<ExportLogsServiceResponse>, Status> {
+        self.receive(request, super::ReceivedTelemetry::keep_logs).await?;
+        Ok(Response::new(ExportLogsServiceResponse::default()))
     }
 }

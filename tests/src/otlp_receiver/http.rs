@@ -10,13 +10,10 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::TokioIo;
-use opentelemetry_proto::tonic::collector::{
-    metrics::v1::ExportMetricsServiceRequest, trace::v1::ExportTraceServiceRequest,
-};
 use prost::Message;
 use tokio::{net::TcpListener, task::JoinSet};
 
-use super::SharedState;
+use super::{ReceivedTelemetry, SharedState};
 
 pub(super) async fn serve(listener: TcpListener, shared: Arc<SharedState>) {
     let mut connections = JoinSet::new();
@@ -40,24 +37,9 @@ async fn answer(
     assert_eq!(head.headers["content-type"], "application/x-protobuf");
     let headers = format!("{:?}", head.headers);
     let received = match head.uri.path() {
-        "/v1/traces" => {
-            let message = ExportTraceServiceRequest::decode(body).expect("spans");
-            shared
-                .receive(|received| {
-                    received.text.push_str(&headers);
-                    received.keep_spans(message);
-                })
-                .await
-        }
-        "/v1/metrics" => {
-            let message = ExportMetricsServiceRequest::decode(body).expect("metrics");
-            shared
-                .receive(|received| {
-                    received.text.push_str(&headers);
-                    received.keep_metrics(message);
-                })
-                .await
-        }
+        "/v1/traces" => shared.decoded(&headers, body, ReceivedTelemetry::keep_spans).await,
+        "/v1/metrics" => shared.decoded(&headers, body, ReceivedTelemetry::keep_metrics).await,
+        "/v1/logs" => shared.decoded(&headers, body, ReceivedTelemetry::keep_logs).await,
         other => panic!("an export to {other}"),
     };
     let mut response = Response::new(Empty::new());
@@ -65,4 +47,21 @@ async fn answer(
         *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     }
     Ok(response)
+}
+
+impl SharedState {
+    /// Handles a request with a message. `None`: it is refused.
+    async fn decoded<M: Message + Default>(
+        &self,
+        headers: &str,
+        body: Bytes,
+        keep: impl FnOnce(&mut ReceivedTelemetry, M),
+    ) -> Option<()> {
+        let message = M::decode(body).expect("a message of this signal");
+        self.receive(|received| {
+            received.text.push_str(headers);
+            keep(received, message);
+        })
+        .await
+    }
 }

@@ -1,4 +1,4 @@
-//! A collector of traces and metrics (OTLP over gRPC and HTTP) on a free port, which keeps what it receives.
+//! A collector of traces, metrics and logs (OTLP over gRPC and HTTP) on a free port, which keeps what it receives.
 
 mod grpc;
 mod http;
@@ -11,7 +11,7 @@ use tokio::{net::TcpListener, task::JoinSet};
 
 use self::received::ReceivedTelemetry;
 pub use self::{
-    received::{ReceivedSpan, SpanKind},
+    received::{ReceivedLog, ReceivedSpan, SpanKind},
     trace::TestTrace,
 };
 
@@ -29,6 +29,8 @@ pub enum OtlpTransport {
 pub enum ReceiverMode {
     /// It accepts everything.
     Accept,
+    /// It accepts everything and keeps nothing.
+    Discard,
     /// It refuses everything as unavailable.
     Refuse,
     /// It never answers.
@@ -57,6 +59,7 @@ impl SharedState {
                 self.with(keep);
                 Some(())
             }
+            ReceiverMode::Discard => Some(()),
             ReceiverMode::Refuse => None,
             ReceiverMode::Hang => std::future::pending().await,
         }
@@ -91,7 +94,7 @@ impl OtlpReceiver {
         &self.address
     }
 
-    /// The settings that export to it, soon after each span.
+    /// The settings that export to it, soon after each span and each log line.
     pub fn settings(&self) -> Vec<(&'static str, String)> {
         let protocol = match self.transport {
             OtlpTransport::Grpc => "grpc",
@@ -101,12 +104,18 @@ impl OtlpReceiver {
             ("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{}", self.address)),
             ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol.to_owned()),
             ("OTEL_BSP_SCHEDULE_DELAY", "50".to_owned()),
+            ("OTEL_BLRP_SCHEDULE_DELAY", "50".to_owned()),
         ]
     }
 
     /// All spans so far.
     pub fn spans(&self) -> Vec<ReceivedSpan> {
         self.shared.with(|received| received.spans.clone())
+    }
+
+    /// All log lines so far.
+    pub fn logs(&self) -> Vec<ReceivedLog> {
+        self.shared.with(|received| received.logs.clone())
     }
 
     /// The names of all metrics so far, with repetitions.

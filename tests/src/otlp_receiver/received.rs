@@ -3,8 +3,12 @@
 use std::{collections::BTreeMap, fmt::Write};
 
 use opentelemetry_proto::tonic::{
-    collector::{metrics::v1::ExportMetricsServiceRequest, trace::v1::ExportTraceServiceRequest},
-    common::v1::{KeyValue, any_value::Value},
+    collector::{
+        logs::v1::ExportLogsServiceRequest, metrics::v1::ExportMetricsServiceRequest,
+        trace::v1::ExportTraceServiceRequest,
+    },
+    common::v1::{AnyValue, KeyValue, any_value::Value},
+    logs::v1::LogRecord,
     trace::v1::{Span, span, status},
 };
 
@@ -15,6 +19,7 @@ pub(super) struct ReceivedTelemetry {
     pub(super) requests: usize,
     pub(super) spans: Vec<ReceivedSpan>,
     pub(super) metrics: Vec<String>,
+    pub(super) logs: Vec<ReceivedLog>,
     pub(super) text: String,
 }
 
@@ -61,13 +66,43 @@ impl From<Span> for ReceivedSpan {
     }
 }
 
+/// A received log line. Ids are in hexadecimal; empty for none.
+#[derive(Clone, Debug)]
+pub struct ReceivedLog {
+    /// Its level, such as `INFO`.
+    pub level: String,
+    /// Its message; empty for none.
+    pub message: String,
+    /// Id of its trace.
+    pub trace_id: String,
+    /// Id of its span.
+    pub span_id: String,
+    /// Its fields and those of the spans around it, as text.
+    pub attributes: BTreeMap<String, String>,
+}
+
+impl From<LogRecord> for ReceivedLog {
+    fn from(line: LogRecord) -> Self {
+        Self {
+            level: line.severity_text,
+            message: line.body.map_or_else(String::new, |body| text(Some(body))),
+            trace_id: hex(&line.trace_id),
+            span_id: hex(&line.span_id),
+            attributes: line.attributes.into_iter().map(attribute).collect(),
+        }
+    }
+}
+
 fn attribute(KeyValue { key, value, .. }: KeyValue) -> (String, String) {
-    let text = match value.and_then(|value| value.value) {
+    (key, text(value))
+}
+
+fn text(value: Option<AnyValue>) -> String {
+    match value.and_then(|value| value.value) {
         Some(Value::StringValue(text)) => text,
         Some(Value::IntValue(number)) => number.to_string(),
         other => format!("{other:?}"),
-    };
-    (key, text)
+    }
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -88,5 +123,11 @@ impl ReceivedTelemetry {
         write!(self.text, "{request:?}").expect("writing to a text");
         let scopes = request.resource_metrics.into_iter().flat_map(|resource| resource.scope_metrics);
         self.metrics.extend(scopes.flat_map(|scope| scope.metrics).map(|metric| metric.name));
+    }
+
+    pub(super) fn keep_logs(&mut self, request: ExportLogsServiceRequest) {
+        write!(self.text, "{request:?}").expect("writing to a text");
+        let scopes = request.resource_logs.into_iter().flat_map(|resource| resource.scope_logs);
+        self.logs.extend(scopes.flat_map(|scope| scope.log_records).map(ReceivedLog::from));
     }
 }

@@ -13,6 +13,7 @@ use std::{
     ffi::OsString,
     net::{Ipv4Addr, TcpListener},
     os::unix::{fs::PermissionsExt, process::ExitStatusExt},
+    path::Path,
     process::{Command, ExitCode, ExitStatus},
     time::Duration,
 };
@@ -29,7 +30,7 @@ pub use self::{
     prometheus::{Prometheus, promtool},
     redis::Redis,
 };
-use crate::{process, test_env::memory_folder};
+use crate::{log_check, process, test_env::memory_folder};
 
 /// How long a server may take until it answers.
 const START: Duration = Duration::from_secs(60);
@@ -49,6 +50,8 @@ const UNAVAILABLE: u8 = 69;
 /// Runs `command` with `INSULA_TEST_POSTGRES_URL` (an ordinary login that may create databases and roles),
 /// `INSULA_TEST_POSTGRES_ADMIN_URL` (the superuser) and `INSULA_TEST_REDIS_URL`, and passes its exit code on.
 ///
+/// After it, checks what the servers of the tests logged, and fails if that contains secrets or personal data.
+///
 /// Ends with 64 without a command, 69 when a server is missing or does not start, 128 + n on signal n.
 pub async fn main(command: Vec<OsString>) -> ExitCode {
     let Some((program, arguments)) = command.split_first() else {
@@ -67,11 +70,36 @@ pub async fn main(command: Vec<OsString>) -> ExitCode {
             UNAVAILABLE.into()
         }
         Ok(services) => {
+            let logs = services.folder.path().join("logs");
+            if let Err(error) = std::fs::create_dir(&logs) {
+                eprintln!("services: {}: {error}", logs.display());
+                return UNAVAILABLE.into();
+            }
             let mut command = Command::new(program);
-            command.args(arguments).envs(services.environment());
-            run(&mut command, &mut signals).await
+            command.args(arguments).envs(services.environment()).env(log_check::FOLDER, &logs);
+            let code = run(&mut command, &mut signals).await;
+            if is_clean(&logs) { code } else { ExitCode::FAILURE }
         }
     }
+}
+
+/// Did no server log a secret or personal data? Prints what was found.
+fn is_clean(logs: &Path) -> bool {
+    let checked = match log_check::check(logs) {
+        Ok(checked) => checked,
+        Err(error) => {
+            eprintln!("services: {}: {error}", logs.display());
+            return false;
+        }
+    };
+    if checked.servers > 0 {
+        let (lines, servers, found) = (checked.lines, checked.servers, checked.found.len());
+        eprintln!(
+            "services: {found} of {lines} log lines of {servers} servers contain secrets or personal data"
+        );
+    }
+    checked.found.iter().for_each(|line| eprintln!("services: {line}"));
+    checked.found.is_empty()
 }
 
 /// Waits for the command, and passes SIGTERM on; SIGINT has reached it already when it came from a terminal.

@@ -99,5 +99,6 @@ where
 
 fn span(task: &Task<Claim>) -> tracing::Span {
     let claim = &task.args;
-    tracing::info_span!("job", id = %claim.job_ref.job, kind = claim.kind, attempt = claim.attempt)
+    let (id, trace_id) = (claim.job_ref.job, claim.trace.trace_id());
+    tracing::info_span!("job", %id, kind = claim.kind, attempt = claim.attempt, %trace_id)
 }

@@ -10,6 +10,7 @@ use insula_core::{
     storage::{
         audit_chain,
         db::Db,
+        outbox,
         signing_keys::{self, KeyState, SigningKey},
     },
 };
@@ -27,11 +28,14 @@ const SLOW: Duration = Duration::from_millis(10);
 /// From this age on, an event without a seal is a problem.
 const MAX_LAG: Duration = Duration::from_secs(60);
 
+/// From this time on that a due job has waited, no worker seems to run.
+const MAX_WAIT: Duration = Duration::from_secs(300);
+
 /// How late the rotation of a key may be.
 const ROTATION_GRACE: TimeDelta = TimeDelta::days(1);
 
 /// The names of the checks that need a database with a current schema.
-const NEEDS_SCHEMA: [&str; 3] = ["signing keys", "audit log", "clock"];
+const NEEDS_SCHEMA: [&str; 4] = ["signing keys", "audit log", "jobs", "clock"];
 
 pub(super) async fn check(config: &Config) -> Vec<CheckResult> {
     let checks = timeout(TIMEOUT, check_all(config)).await;
@@ -45,14 +49,18 @@ fn unreachable(detail: &str) -> CheckResult {
     CheckResult::failed("database", detail, fix)
 }
 
-async fn check_all(config: &Config) -> Vec<CheckResult> {
-    // Opening a SQLite file creates it, which a check must not do.
+/// Why a SQLite database must not be opened: its file is missing, and opening it would create it.
+pub(in crate::cli) fn missing_file(config: &Config) -> Option<String> {
     let url = config.database_url();
-    if let Some(file) = url.strip_prefix("sqlite://").map(|rest| rest.split('?').next().unwrap_or(rest))
-        && !Path::new(file).is_file()
-    {
+    let file = url.strip_prefix("sqlite://")?;
+    let file = file.split('?').next().unwrap_or(file);
+    (!Path::new(file).is_file()).then(|| format!("there is no file {file} yet"))
+}
+
+async fn check_all(config: &Config) -> Vec<CheckResult> {
+    if let Some(reason) = missing_file(config) {
         let fix = "Run `insula migrate up`, or start a server in development.";
-        return vec![CheckResult::failed("database", format!("there is no file {file} yet"), fix)];
+        return vec![CheckResult::failed("database", reason, fix)];
     }
     let db = match database::connect(config, Cluster::default(), JobWakeup::default()).await {
         Ok(db) => db,
@@ -91,6 +99,7 @@ async fn check_all(config: &Config) -> Vec<CheckResult> {
     if is_current {
         checks.extend(keys(config, &db).await);
         checks.push(audit(&db).await);
+        checks.push(jobs(&db).await);
         checks.push(match db.clock_warning() {
             Some(warning) => {
                 CheckResult::failed("clock", warning, "Run NTP on this machine and on that of the database.")
@@ -227,5 +236,31 @@ async fn audit(db: &Db) -> CheckResult {
         ),
         Ok(_) => CheckResult::ok(NAME, "all events are sealed"),
         Err(error) => CheckResult::failed(NAME, error.to_string(), "Look at the log of the database."),
+    }
+}
+
+async fn jobs(db: &Db) -> CheckResult {
+    const NAME: &str = "jobs";
+    let depths = match outbox::depths(db).await {
+        Ok(depths) => depths,
+        Err(error) => {
+            return CheckResult::failed(NAME, error.to_string(), "Look at the log of the database.");
+        }
+    };
+    let oldest = depths.iter().map(|depth| depth.oldest).max().unwrap_or_default();
+    let (pending, dead) =
+        depths.iter().fold((0, 0), |(pending, dead), depth| (pending + depth.pending, dead + depth.dead));
+    match () {
+        () if oldest > MAX_WAIT => CheckResult::warning(
+            NAME,
+            format!("a due job has waited for {} s", oldest.as_secs()),
+            "Start a worker. If one runs, check the mail server, and whether the queue is paused (/admin/queues).",
+        ),
+        () if dead > 0 => CheckResult::warning(
+            NAME,
+            format!("{dead} jobs are dead"),
+            "Look at their errors (/admin/jobs?state=dead), then retry or delete them.",
+        ),
+        () => CheckResult::ok(NAME, format!("{pending} are pending, and none has waited for long")),
     }
 }

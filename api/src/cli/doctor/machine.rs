@@ -4,22 +4,23 @@ use std::path::Path;
 
 use insula_core::runtime::config::Config;
 use rustix::{
-    fs::statvfs,
+    fs::{Access, access, statvfs},
     process::{Resource, getrlimit},
 };
 
 use super::report::CheckResult;
 use crate::cli::open_files::connections_for;
 
-/// Free bytes of the data folder below which a check warns.
+/// Free bytes of a folder below which a check warns.
 const LITTLE_SPACE: u64 = 1 << 30;
 
-/// Free bytes of the data folder below which a check fails.
+/// Free bytes of a folder below which a check fails.
 const NO_SPACE: u64 = 100 << 20;
 
 pub(super) fn check(config: &Config) -> Vec<CheckResult> {
     let mut checks = configuration(config);
-    checks.push(disk(&config.data_dir));
+    checks.push(disk("disk", &config.data_dir, "INSULA_DATA_DIR"));
+    checks.extend(config.log_dir.as_deref().map(log_folder));
     checks.push(files(config));
     checks
 }
@@ -77,20 +78,33 @@ fn smells(config: &Config) -> Vec<(&'static str, &'static str)> {
     found.map(|(_, detail, fix)| (detail, fix)).collect()
 }
 
-fn disk(folder: &Path) -> CheckResult {
-    const NAME: &str = "disk";
+/// The folder for log files, which a server creates if it is missing.
+fn log_folder(folder: &Path) -> CheckResult {
+    const NAME: &str = "log files";
+    let existing = folder.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("."));
+    match access(existing, Access::WRITE_OK | Access::EXEC_OK) {
+        Ok(()) if existing.is_dir() => disk(NAME, folder, "INSULA_LOG_DIR"),
+        _ => CheckResult::failed(
+            NAME,
+            format!("{} is no folder that can be written", existing.display()),
+            "Correct INSULA_LOG_DIR, or the owner of the folder.",
+        ),
+    }
+}
+
+fn disk(name: &'static str, folder: &Path, setting: &str) -> CheckResult {
     // A folder that does not exist yet will be on the disk of the closest folder above it.
     let existing = folder.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("."));
     let free = match statvfs(existing) {
         Ok(disk) => disk.f_bavail.saturating_mul(disk.f_frsize),
-        Err(error) => return CheckResult::skipped(NAME, format!("{}: {error}", existing.display())),
+        Err(error) => return CheckResult::skipped(name, format!("{}: {error}", existing.display())),
     };
     let detail = format!("{} MiB are free in {}", free >> 20, existing.display());
-    let fix = "Delete files, or move INSULA_DATA_DIR to a larger disk.";
+    let fix = format!("Delete files, or move {setting} to a larger disk.");
     match () {
-        () if free < NO_SPACE => CheckResult::failed(NAME, detail, fix),
-        () if free < LITTLE_SPACE => CheckResult::warning(NAME, detail, fix),
-        () => CheckResult::ok(NAME, detail),
+        () if free < NO_SPACE => CheckResult::failed(name, detail, fix),
+        () if free < LITTLE_SPACE => CheckResult::warning(name, detail, fix),
+        () => CheckResult::ok(name, detail),
     }
 }
 

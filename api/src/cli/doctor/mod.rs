@@ -6,8 +6,10 @@ mod remote;
 mod report;
 mod services;
 
+pub(super) use database::missing_file;
 use insula_core::runtime::config::Config;
-use report::CheckStatus;
+use report::{CheckResult, CheckStatus};
+use serde_json::Value;
 
 use super::{CliError, say};
 
@@ -24,12 +26,7 @@ pub(super) struct Args {
 pub(super) async fn run(config: &Config, args: &Args) -> Result<(), CliError> {
     let checks = match &args.url {
         Some(url) => remote::check(url.trim_end_matches('/'), config).await,
-        None => {
-            let mut checks = machine::check(config);
-            checks.extend(database::check(config).await);
-            checks.extend(services::check(config).await);
-            checks
-        }
+        None => check(config).await,
     };
     match args.json {
         true => say(format_args!("{:#}", report::json(&checks))),
@@ -39,4 +36,17 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), CliError> {
         0 => Ok(()),
         count => Err(CliError::failed(format_args!("{count} of {} checks failed", checks.len()))),
     }
+}
+
+/// Checks this machine and what the installation uses.
+async fn check(config: &Config) -> Vec<CheckResult> {
+    let mut checks = machine::check(config);
+    checks.extend(database::check(config).await);
+    checks.extend(services::check(config).await);
+    checks
+}
+
+/// What `--json` prints.
+pub(super) async fn report(config: &Config) -> Value {
+    report::json(&check(config).await)
 }

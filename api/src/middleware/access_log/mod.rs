@@ -74,13 +74,16 @@ where
     let (id, method) = (RequestId::of(&request), request.method().clone());
     let operation = request.data::<Arc<Operation>>().cloned();
     let sent = request.uri().path().to_owned();
+    let active = metrics::ActiveRequest::start(method.as_str());
     request.set_data(subject.clone());
     let route = operation.as_ref().map(|operation| &*operation.template);
     let state = request.header("tracestate");
     let (trace_span, trace) = traces::request(method.as_str(), route, traceparent(&request), state);
     request.set_data(trace);
-    let span = tracing::info_span!("request", request_id = &*id);
+    let (trace_id, span_id) = (trace.trace_id().to_string(), trace.span_id().to_string());
+    let span = tracing::info_span!("request", request_id = &*id, trace_id, span_id);
     let response = trace_span.around(endpoint.call(request).instrument(span)).await?;
+    drop(active);
     let pattern = response.data::<PathPattern>();
     let template = match &operation {
         Some(operation) => Some(&*operation.template),
@@ -98,7 +101,8 @@ where
         status,
         ms,
         request_id = &*id,
-        trace_id = %trace.trace_id(),
+        trace_id,
+        span_id,
         user_id = subject.0.get(),
     );
     Ok(response)

@@ -17,7 +17,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, Condition, FromQueryResult,
-    sea_query::{Asterisk, Expr, ExprTrait, IntoCondition, JoinType, Order, Query},
+    sea_query::{Asterisk, Expr, ExprTrait, Func, IntoCondition, JoinType, Order, Query},
 };
 use serde_json::json;
 
@@ -141,6 +141,26 @@ pub async fn list(db: &Db, user: UserId) -> Result<Vec<Session>> {
         .cond_where(active(tx.now()).add(Column::UserId.eq(user)))
         .order_by((Entity, Column::Id), Order::Desc);
     tx.rows(&query).await
+}
+
+/// Counts the active sessions of all users.
+///
+/// # Errors
+/// Any database error.
+pub async fn count_active(db: &Db) -> Result<u64> {
+    #[derive(FromQueryResult)]
+    struct Count {
+        sessions: i64,
+    }
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a number for operators; sessions belong to no organization"
+    )]
+    let tx = db.unscoped().await?;
+    let mut query = Query::select();
+    query.expr_as(Func::count(Expr::col(Column::Id)), "sessions").from(Entity).cond_where(active(tx.now()));
+    let counts = tx.rows::<Count>(&query).await?;
+    Ok(counts.first().map_or(0, |count| u64::try_from(count.sessions).unwrap_or(0)))
 }
 
 /// Returns a session that has not ended.

@@ -13,8 +13,8 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{Namespace, redis_metrics};
-use crate::runtime::telemetry::traces;
+use super::Namespace;
+use crate::runtime::telemetry::{metrics, traces};
 
 /// How long Redis is not used after it did not respond in time.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -150,7 +150,7 @@ impl RedisRateLimiter {
             Ok(Err(_)) => Some("failed"),
             Err(_) => Some("timeout"),
         };
-        redis_metrics::script_finished(started.elapsed(), error_type);
+        metrics::database_operation("redis", "EVALSHA", error_type, started.elapsed());
         let fault = match reply {
             Ok(Ok(answer)) => return Some(answer),
             Ok(Err(error)) => error.to_string(),

@@ -4,11 +4,11 @@
 //! queues and names in this program. It is never the id of a user or organization, or a text that a client sent. Before
 //! [`init`], as in commands that serve nothing, recording does nothing.
 
-use std::{borrow::Cow, sync::OnceLock};
+use std::{borrow::Cow, sync::OnceLock, time::Duration};
 
 use opentelemetry::{
     KeyValue,
-    metrics::{Counter, Gauge, Histogram, Meter, MeterProvider},
+    metrics::{Counter, Gauge, Histogram, Meter, MeterProvider, UpDownCounter},
 };
 use opentelemetry_sdk::{
     Resource,
@@ -19,6 +19,9 @@ use prometheus::{Registry, TextEncoder};
 /// Upper bounds in seconds, as OpenTelemetry recommends for HTTP servers.
 const REQUEST_BUCKETS: &[f64] =
     &[0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
+
+/// Upper bounds in seconds, as OpenTelemetry recommends for databases.
+pub(crate) const DATABASE_BUCKETS: &[f64] = &[0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0];
 
 /// Upper bounds in seconds for background work.
 const SCHEDULE_BUCKETS: &[f64] = &[0.01, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1800.0];
@@ -48,17 +51,21 @@ macro_rules! instruments { ($($field:ident: $kind:ident$(($bounds:ident))? = $na
     (@type counter) => { Counter<u64> };
     (@type count) => { Gauge<u64> };
     (@type gauge) => { Gauge<f64> };
+    (@type level) => { UpDownCounter<i64> };
     (@type histogram) => { Histogram<f64> };
     (@new $meter:ident counter $name:literal) => { $meter.u64_counter($name) };
     (@new $meter:ident count $name:literal) => { $meter.u64_gauge($name) };
     (@new $meter:ident gauge $name:literal) => { $meter.f64_gauge($name) };
+    (@new $meter:ident level $name:literal) => { $meter.i64_up_down_counter($name) };
     (@new $meter:ident histogram $name:literal) => { $meter.f64_histogram($name) };
 }
 
 // Document new instruments in docs/operations.md.
 instruments! {
     requests: histogram(REQUEST_BUCKETS) = "http.server.request.duration", "s", "Duration of HTTP requests";
+    active: level = "http.server.active_requests", "{request}", "HTTP requests that are not answered yet";
     shed: counter = "insula.requests.shed", "{request}", "Requests refused because too many were in progress";
+    operations: histogram(DATABASE_BUCKETS) = "db.client.operation.duration", "s", "Duration of database statements and of scripts in Redis";
     jobs: histogram(REQUEST_BUCKETS) = "messaging.process.duration", "s", "Duration of job attempts";
     retries: counter = "insula.jobs.retries", "{attempt}", "Failed job attempts that will be retried";
     dead: counter = "insula.jobs.dead", "{job}", "Jobs that failed permanently";
@@ -66,6 +73,7 @@ instruments! {
     depth: count = "insula.jobs.depth", "{job}", "Pending and dead jobs in the whole database";
     oldest: gauge = "insula.jobs.oldest_pending_age", "s", "Age of the oldest due job";
     emails: counter = "insula.emails", "{email}", "Attempts to send an e-mail, by result";
+    sessions: count = "insula.sessions.active", "{session}", "Sessions in the whole database that are neither revoked nor expired";
     sealed: counter = "insula.audit.sealed", "{event}", "Audit events sealed by this process";
     unsealed: gauge = "insula.audit.flush.lag", "s", "Age of the oldest audit event that is not sealed yet";
     runs: counter = "insula.schedule.runs", "{run}", "Runs of scheduled tasks by this process";
@@ -146,10 +154,55 @@ pub fn request_answered(method: &str, route: Option<&str>, status: u16, seconds:
     instruments.requests.record(seconds, &labels);
 }
 
+/// A request that is not answered yet. It also ends when its future is dropped.
+#[derive(Debug)]
+pub struct ActiveRequest([KeyValue; 2]);
+
+impl ActiveRequest {
+    /// Counts a request with this method until the value is dropped.
+    pub fn start(method: &str) -> Self {
+        let labels = [label("http.request.method", known_method(method)), label("url.scheme", "http")];
+        Self::add(1, &labels);
+        Self(labels)
+    }
+
+    fn add(requests: i64, labels: &[KeyValue]) {
+        if let Some(instruments) = instruments() {
+            instruments.active.add(requests, labels);
+        }
+    }
+}
+
+impl Drop for ActiveRequest {
+    fn drop(&mut self) {
+        Self::add(-1, &self.0);
+    }
+}
+
 /// Records a request that was refused because too many were in progress.
 pub fn request_shed() {
     if let Some(instruments) = instruments() {
         instruments.shed.add(1, &[]);
+    }
+}
+
+/// Records a statement or script that ended after `duration`. `system`: `postgresql`, `sqlite` or `redis`. `error_type`: why
+/// it failed.
+pub(crate) fn database_operation(
+    system: &'static str,
+    operation: &'static str,
+    error_type: Option<&'static str>,
+    duration: Duration,
+) {
+    let Some(instruments) = instruments() else { return };
+    let labels = [label("db.system.name", system), label("db.operation.name", operation)];
+    let seconds = duration.as_secs_f64();
+    match error_type {
+        None => instruments.operations.record(seconds, &labels),
+        Some(error_type) => {
+            let [system, operation] = labels;
+            instruments.operations.record(seconds, &[system, operation, label("error.type", error_type)]);
+        }
     }
 }
 
@@ -202,6 +255,13 @@ pub fn jobs_counted(queue: &'static str, state: &'static str, jobs: u64) {
 pub fn oldest_job(queue: &'static str, seconds: f64) {
     if let Some(instruments) = instruments() {
         instruments.oldest.record(seconds, &[label("queue", queue)]);
+    }
+}
+
+/// Sets the number of active sessions.
+pub fn sessions_counted(sessions: u64) {
+    if let Some(instruments) = instruments() {
+        instruments.sessions.record(sessions, &[]);
     }
 }
 
@@ -265,13 +325,23 @@ mod tests {
         jobs_counted("tea", "pending", 7);
         jobs_counted("tea", "pending", 0);
         oldest_job("tea", 12.5);
+        sessions_counted(4);
+        let first = ActiveRequest::start("GET");
+        drop(ActiveRequest::start("GET"));
         email("tea", "sent");
         schedule_finished("brew", true, 5, 0.05);
         schedule_finished("brew", false, 1, 0.05);
         let text = render();
+        drop(first);
+        assert!(
+            render()
+                .contains(r#"http_server_active_requests{http_request_method="GET",url_scheme="http"} 0"#)
+        );
         for line in [
             r#"http_server_request_duration_seconds_count{error_type="503",http_request_method="GET",http_response_status_code="503",http_route="/api/v1/metrics-test/{id}",url_scheme="http"} 1"#,
             r#"http_server_request_duration_seconds_bucket{http_request_method="_OTHER",http_response_status_code="404",url_scheme="http",le="0.025"} 1"#,
+            r#"http_server_active_requests{http_request_method="GET",url_scheme="http"} 1"#,
+            "insula_sessions_active 4",
             "insula_requests_shed_total ",
             r#"messaging_process_duration_seconds_count{messaging_destination_name="mail",messaging_operation_name="brew",messaging_system="insula"} 1"#,
             r#"insula_jobs_retries_total{messaging_destination_name="mail",messaging_operation_name="brew"} 1"#,

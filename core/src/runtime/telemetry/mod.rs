@@ -1,20 +1,32 @@
 //! What a process reports about itself: logs, [`metrics`], [`traces`], and whether it runs ([`Heartbeat`]).
 //!
 //! Logs have the same format in every process: coloured on a terminal in development, JSON lines in production; always
-//! on stderr.
+//! on stderr, and also in files and at a collector if the settings say so.
 
 pub mod metrics;
 mod failure_log;
+mod batch;
 pub mod log_filter;
+mod log_drops;
+mod log_files;
+mod log_export;
 pub mod traces;
 mod otlp;
 mod heartbeat;
 
 use std::io::{IsTerminal, stderr};
 
-use tracing_subscriber::{layer::SubscriberExt, util::SubscriberInitExt};
+use tracing::{Subscriber, level_filters::LevelFilter};
+use tracing_subscriber::{
+    Layer,
+    fmt::{self, MakeWriter},
+    layer::SubscriberExt,
+    registry::LookupSpan,
+    util::SubscriberInitExt,
+};
 
-pub use self::{heartbeat::Heartbeat, otlp::TelemetryExport};
+pub use self::{heartbeat::Heartbeat, log_files::LogFilesGuard, otlp::TelemetryExport};
+use self::{log_export::LogExportLayer, log_files::LogFiles};
 use crate::runtime::config::{Config, ConfigError, Environment};
 
 /// The target of the log lines with signed checkpoints of audit logs, which operators can store outside of the
@@ -29,25 +41,51 @@ fn directives(environment: Environment, filter: &str) -> String {
     }
 }
 
-/// Starts logging. `filter` has directives as in `RUST_LOG`; an invalid one falls back to `info`.
+/// Starts logging. Directives of `RUST_LOG` that are invalid fall back to `info`. `process`: the name of the log files of a
+/// process that writes some where `INSULA_LOG_DIR` is set. The last lines are in the files when the guard is dropped.
 ///
-/// Colours are used only if stderr is a terminal and `no_color` is not set (no-color.org).
-pub fn init(environment: Environment, filter: &str, no_color: bool) {
-    let filter = log_filter::configured(directives(environment, filter));
-    let lines = tracing_subscriber::fmt::layer().with_writer(stderr);
-    let registry = tracing_subscriber::registry().with(filter);
+/// Colours are used only if stderr is a terminal and `NO_COLOR` is not set (no-color.org).
+///
+/// # Errors
+/// One line with the setting if the files cannot be written.
+pub fn init(config: &Config, process: Option<&str>) -> Result<LogFilesGuard, ConfigError> {
+    let filter = log_filter::configured(directives(config.environment, &config.log));
+    let files = config.log_dir.as_deref().zip(process).map(|(folder, process)| {
+        LogFiles::open(folder, process).map_err(|error| {
+            ConfigError(vec![format!(
+                "INSULA_LOG_DIR: cannot write log files in {}: {error}",
+                folder.display()
+            )])
+        })
+    });
+    let files = files.transpose()?;
+    let is_coloured = config.no_color.is_none() && stderr().is_terminal();
+    let mut layers = vec![match config.environment {
+        Environment::Development => fmt::layer().with_writer(stderr).with_ansi(is_coloured).boxed(),
+        Environment::Production => json(stderr),
+    }];
+    let mut guard = LogFilesGuard::default();
+    if let Some(files) = files {
+        guard = files.guard;
+        layers.push(json(files.lines));
+        layers.push(json(files.errors).with_filter(LevelFilter::ERROR).boxed());
+    }
+    layers.push(LogExportLayer.boxed());
     // In tests, a second call keeps the first subscriber.
-    let _started = match environment {
-        Environment::Development => {
-            registry.with(lines.with_ansi(!no_color && stderr().is_terminal())).try_init()
-        }
-        Environment::Production => {
-            registry.with(lines.json().flatten_event(true).with_span_list(false)).try_init()
-        }
-    };
+    let _started = tracing_subscriber::registry().with(filter).with(layers).try_init();
+    Ok(guard)
 }
 
-/// Starts the metrics of this process, and the exports of traces and metrics that the settings ask for. Must be called inside
+/// Writes one JSON object a line.
+fn json<S, W>(writer: W) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    fmt::layer().json().flatten_event(true).with_span_list(false).with_writer(writer).boxed()
+}
+
+/// Starts the metrics of this process, and the exports of traces, metrics and logs that the settings ask for. Must be called inside
 /// the runtime.
 ///
 /// # Errors

@@ -18,6 +18,7 @@ mod chunks;
 mod pools;
 mod aggregate;
 mod pool_metrics;
+mod measured_statement;
 mod roles;
 #[cfg(test)]
 pub(crate) mod test_db;

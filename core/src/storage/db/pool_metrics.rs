@@ -9,10 +9,7 @@ use opentelemetry::{
 use sqlx::{Pool, pool::PoolConnection};
 
 use super::driver::Driver;
-use crate::runtime::telemetry::metrics::meter;
-
-/// Upper bounds in seconds, as OpenTelemetry recommends for databases.
-const BUCKETS: &[f64] = &[0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0];
+use crate::runtime::telemetry::metrics::{DATABASE_BUCKETS, meter};
 
 static INSTRUMENTS: LazyLock<PoolInstruments> = LazyLock::new(PoolInstruments::new);
 
@@ -33,7 +30,7 @@ impl PoolInstruments {
                 .build(),
             wait: meter
                 .f64_histogram("db.client.connection.wait_time")
-                .with_boundaries(BUCKETS.to_vec())
+                .with_boundaries(DATABASE_BUCKETS.to_vec())
                 .with_unit("s")
                 .with_description("Time that transactions waited for a database connection")
                 .build(),

@@ -21,6 +21,7 @@ use super::{
     chunks::refuse_too_many,
     driver::Driver,
     error::{exec, query},
+    measured_statement::MeasuredStatement,
     roles::QuotedRoles,
     session::{DatabaseSession, within},
 };
@@ -30,7 +31,6 @@ use crate::{
     runtime::{
         cluster::{Cluster, Invalidation},
         job_wakeup::{JobRef, JobWakeup},
-        telemetry::traces::{self, TraceSpan},
     },
 };
 
@@ -86,13 +86,13 @@ impl From<DatabaseSession<Sqlite>> for Transaction {
 }
 
 impl Transaction {
-    /// Begins the span of a statement.
-    fn span(&self, sql: &str) -> TraceSpan {
+    /// Begins to measure a statement.
+    fn measure(&self, sql: &str) -> MeasuredStatement {
         let system = match self {
             Self::Postgres(_) => Postgres::SYSTEM,
             Self::Sqlite(_) => Sqlite::SYSTEM,
         };
-        traces::database(system, sql)
+        MeasuredStatement::begin(system, sql)
     }
 
     async fn commit(self, has_writes: bool) -> Result<()> {
@@ -139,36 +139,38 @@ impl ConnectionTrait for Transaction {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        let span = self.span(&statement.sql);
+        let measured = self.measure(&statement.sql);
         let (sql, values) = parts(statement)?;
-        span.finish(run!(self, open => sqlx::query_with(sql, values).execute(open), Into::into)).map_err(exec)
+        measured
+            .finish(run!(self, open => sqlx::query_with(sql, values).execute(open), Into::into))
+            .map_err(exec)
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        let (span, sql) = (self.span(sql), AssertSqlSafe(sql.to_owned()));
-        span.finish(run!(self, open => open.execute(sql), Into::into)).map_err(exec)
+        let (measured, sql) = (self.measure(sql), AssertSqlSafe(sql.to_owned()));
+        measured.finish(run!(self, open => open.execute(sql), Into::into)).map_err(exec)
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        let span = self.span(&statement.sql);
+        let measured = self.measure(&statement.sql);
         let (sql, values) = parts(statement)?;
         let row = run!(
             self,
             open => sqlx::query_with(sql, values).fetch_optional(open),
             |row| row.map(Into::into)
         );
-        span.finish(row).map_err(query)
+        measured.finish(row).map_err(query)
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        let span = self.span(&statement.sql);
+        let measured = self.measure(&statement.sql);
         let (sql, values) = parts(statement)?;
         let rows = run!(
             self,
             open => sqlx::query_with(sql, values).fetch_all(open),
             |rows| rows.into_iter().map(Into::into).collect()
         );
-        span.finish(rows).map_err(query)
+        measured.finish(rows).map_err(query)
     }
 }
 

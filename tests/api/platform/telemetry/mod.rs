@@ -1,6 +1,8 @@
-//! Traces and metrics that are exported to an OpenTelemetry collector (OTLP).
+//! Traces, metrics and logs that are exported to an OpenTelemetry collector (OTLP).
 
 mod collectors;
+mod log_files;
+mod logs;
 mod redaction;
 mod settings;
 mod traces;

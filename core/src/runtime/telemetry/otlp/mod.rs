@@ -1,41 +1,29 @@
-//! Exports traces and metrics to an OpenTelemetry collector (OTLP), as the `OTEL_*` settings say.
+//! Exports traces, metrics and logs to an OpenTelemetry collector (OTLP), as the `OTEL_*` settings say.
 //!
 //! The exporters of `opentelemetry-otlp` would read the environment themselves. They get every setting from `config`, so
 //! that a file or `.env` works too. TLS is the one of all outgoing connections ([`crate::runtime::tls`]).
 
 mod http_client;
 mod metric_export;
+mod signal;
 
 use std::time::Duration;
 
-use hyper::http::HeaderMap;
 use opentelemetry::KeyValue;
-use opentelemetry_otlp::{
-    MetricExporter, Protocol, SpanExporter, WithExportConfig, WithHttpConfig, WithTonicConfig,
-    tonic_types::{
-        metadata::MetadataMap,
-        transport::{Certificate, ClientTlsConfig},
-    },
-};
-use opentelemetry_sdk::{
-    Resource,
-    metrics::{PeriodicReader, SdkMeterProvider},
-};
+use opentelemetry_otlp::SpanExporter;
+use opentelemetry_sdk::{Resource, metrics::SdkMeterProvider};
 use uuid::Uuid;
 
-use self::{http_client::OtlpHttpClient, metric_export::LoggedExporter};
+use self::signal::Signal;
 use super::{
+    log_drops,
+    log_export::{self, LogExport},
     metrics,
-    traces::{self, BatchLimits, SpanExport},
+    traces::{self, SpanExport},
 };
 use crate::{
     base::crypto::random_bytes,
-    runtime::{
-        config::{
-            Config, ConfigError, Milliseconds, OtlpEndpoint, OtlpHeaders, OtlpProtocol, SignalExporter,
-        },
-        tls::Authorities,
-    },
+    runtime::config::{Config, ConfigError},
 };
 
 /// How long the last export may take when the process stops.
@@ -44,14 +32,15 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
 /// The running exports of a process.
 #[derive(Debug, Default)]
 pub struct TelemetryExport {
-    spans: Option<SpanExport>,
+    spans: Option<SpanExport<SpanExporter>>,
     metrics: Option<SdkMeterProvider>,
+    logs: Option<LogExport>,
 }
 
 impl TelemetryExport {
-    /// Exports what is left, within 3 seconds. Later spans are dropped.
+    /// Exports what is left, within 3 seconds. Later spans and log lines are dropped.
     pub async fn finish(self) {
-        let Self { spans, metrics } = self;
+        let Self { spans, metrics, logs } = self;
         let last_metrics = async {
             if let Some(metrics) = metrics {
                 let stopped =
@@ -66,7 +55,12 @@ impl TelemetryExport {
                 spans.finish(FLUSH_TIMEOUT).await;
             }
         };
-        tokio::join!(last_metrics, last_spans);
+        let last_logs = async {
+            if let Some(logs) = logs {
+                logs.finish(FLUSH_TIMEOUT).await;
+            }
+        };
+        tokio::join!(last_metrics, last_spans, last_logs);
     }
 }
 
@@ -76,19 +70,22 @@ impl TelemetryExport {
 /// One line for each setting that prevents an export.
 pub(super) fn start(config: &Config) -> Result<TelemetryExport, ConfigError> {
     let resource = resource(config);
-    let (spans, reader) = match config.otel_disabled {
-        true => (None, None),
+    let (spans, reader, logs) = match config.otel_disabled {
+        true => (None, None, None),
         false => (
             Signal::traces(config).map(|signal| signal.span_exporter(config)).transpose()?,
             Signal::metrics(config).map(|signal| signal.metric_reader(config)).transpose()?,
+            Signal::logs(config).map(|signal| signal.log_exporter(config)).transpose()?,
         ),
     };
     let is_pushed = reader.is_some();
     let provider = metrics::init(resource.clone(), reader)
         .inspect_err(|error| tracing::warn!(error, "metrics are not available"))
         .ok();
-    let spans = spans.map(|(exporter, limits)| traces::start(config, exporter, resource, limits));
-    Ok(TelemetryExport { spans, metrics: provider.filter(|_| is_pushed) })
+    log_drops::observe();
+    let spans = spans.map(|(exporter, limits)| traces::start(config, exporter, resource.clone(), limits));
+    let logs = logs.map(|(exporter, limits)| log_export::start(exporter, resource, limits));
+    Ok(TelemetryExport { spans, metrics: provider.filter(|_| is_pushed), logs })
 }
 
 /// The attributes of this process. Collectors distinguish processes by `service.instance.id`.
@@ -104,129 +101,5 @@ fn resource(config: &Config) -> Resource {
     match &config.otel_service_name {
         Some(name) => builder.with_service_name(name.clone()).build(),
         None => builder.build(),
-    }
-}
-
-/// Where and how one kind of data is exported.
-struct Signal {
-    /// The setting that errors name.
-    setting: &'static str,
-    endpoint: String,
-    is_https: bool,
-    protocol: OtlpProtocol,
-    headers: HeaderMap,
-    timeout: Duration,
-}
-
-impl Signal {
-    fn traces(config: &Config) -> Option<Self> {
-        Self::new(
-            config,
-            config.otel_traces_exporter,
-            ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", config.otlp_traces_endpoint.as_ref(), "v1/traces"),
-            config.otlp_traces_protocol,
-            config.otlp_traces_headers.as_ref(),
-            config.otlp_traces_timeout,
-        )
-    }
-
-    fn metrics(config: &Config) -> Option<Self> {
-        Self::new(
-            config,
-            config.otel_metrics_exporter,
-            ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", config.otlp_metrics_endpoint.as_ref(), "v1/metrics"),
-            config.otlp_metrics_protocol,
-            config.otlp_metrics_headers.as_ref(),
-            config.otlp_metrics_timeout,
-        )
-    }
-
-    /// `None` if the signal is not exported.
-    fn new(
-        config: &Config,
-        exporter: SignalExporter,
-        (setting, own, path): (&'static str, Option<&OtlpEndpoint>, &str),
-        protocol: Option<OtlpProtocol>,
-        headers: Option<&OtlpHeaders>,
-        timeout: Option<Milliseconds>,
-    ) -> Option<Self> {
-        let protocol = protocol.unwrap_or(config.otlp_protocol);
-        let (setting, OtlpEndpoint(url)) = match (own, &config.otlp_endpoint) {
-            _ if exporter == SignalExporter::None => return None,
-            (Some(own), _) => (setting, own),
-            (None, Some(general)) => ("OTEL_EXPORTER_OTLP_ENDPOINT", general),
-            (None, None) => return None,
-        };
-        let endpoint = match (own, protocol) {
-            (None, OtlpProtocol::HttpProtobuf) => format!("{}/{path}", url.as_str().trim_end_matches('/')),
-            _ => url.to_string(),
-        };
-        Some(Self {
-            setting,
-            endpoint,
-            is_https: url.scheme() == "https",
-            protocol,
-            headers: headers.or(config.otlp_headers.as_ref()).map(|all| all.0.clone()).unwrap_or_default(),
-            timeout: timeout.unwrap_or(config.otlp_timeout).0,
-        })
-    }
-
-    fn span_exporter(&self, config: &Config) -> Result<(SpanExporter, BatchLimits), ConfigError> {
-        let builder = SpanExporter::builder();
-        let exporter = match self.protocol {
-            OtlpProtocol::Grpc => self.grpc(config, builder.with_tonic()).build(),
-            OtlpProtocol::HttpProtobuf => self.http(config, builder.with_http())?.build(),
-        };
-        let limits = BatchLimits {
-            delay: config.span_delay.0,
-            queue: config.span_queue.min(1 << 20),
-            batch: config.span_batch.min(config.span_queue),
-            timeout: self.timeout,
-        };
-        Ok((exporter.map_err(|error| self.fault(error))?, limits))
-    }
-
-    fn metric_reader(&self, config: &Config) -> Result<PeriodicReader<LoggedExporter>, ConfigError> {
-        let builder = MetricExporter::builder();
-        let exporter = match self.protocol {
-            OtlpProtocol::Grpc => self.grpc(config, builder.with_tonic()).build(),
-            OtlpProtocol::HttpProtobuf => self.http(config, builder.with_http())?.build(),
-        };
-        let exporter = LoggedExporter::new(exporter.map_err(|error| self.fault(error))?);
-        Ok(PeriodicReader::builder(exporter).with_interval(config.metric_interval.0).build())
-    }
-
-    fn grpc<B: WithExportConfig + WithTonicConfig>(&self, config: &Config, builder: B) -> B {
-        let builder = builder
-            .with_endpoint(self.endpoint.clone())
-            .with_timeout(self.timeout)
-            .with_metadata(MetadataMap::from_headers(self.headers.clone()));
-        match self.is_https {
-            true => builder.with_tls_config(
-                ClientTlsConfig::new().ca_certificate(Certificate::from_pem(Authorities::load(config).pem())),
-            ),
-            false => builder,
-        }
-    }
-
-    fn http<B: WithExportConfig + WithHttpConfig>(
-        &self,
-        config: &Config,
-        builder: B,
-    ) -> Result<B, ConfigError> {
-        let tls = self.is_https.then(|| Authorities::load(config).client()).transpose();
-        let client = OtlpHttpClient::new(tls.map_err(|error| self.fault(error))?, self.timeout);
-        let text = |value: &hyper::http::HeaderValue| value.to_str().unwrap_or_default().to_owned();
-        let headers = self.headers.iter().map(|(name, value)| (name.to_string(), text(value)));
-        Ok(builder
-            .with_endpoint(self.endpoint.clone())
-            .with_protocol(Protocol::HttpBinary)
-            .with_timeout(self.timeout)
-            .with_headers(headers.collect())
-            .with_http_client(client))
-    }
-
-    fn fault(&self, error: impl std::fmt::Display) -> ConfigError {
-        ConfigError(vec![format!("{}: {error}", self.setting)])
     }
 }

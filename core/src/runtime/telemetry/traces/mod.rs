@@ -5,11 +5,11 @@
 //! allocated or formatted for it. The span of a request or a job is the current one while [`TraceSpan::around`] runs its
 //! future; the spans below it are its children.
 
-mod batch;
+mod span_export;
 mod in_span;
 mod statement;
 
-use std::{borrow::Cow, sync::OnceLock};
+use std::{borrow::Cow, sync::OnceLock, time::Duration};
 
 use opentelemetry::{
     Context, KeyValue,
@@ -23,10 +23,8 @@ use opentelemetry_sdk::{
     trace::{Sampler, SdkTracer, SdkTracerProvider, SpanExporter},
 };
 
-pub use self::{
-    batch::{BatchLimits, SpanExport},
-    in_span::InSpan,
-};
+pub use self::in_span::InSpan;
+use self::span_export::{FinishedSpans, SpanQueue};
 use crate::{
     base::{
         ids::{JobId, OrgId, UserId},
@@ -34,7 +32,10 @@ use crate::{
     },
     runtime::{
         config::{Config, RootSampler},
-        telemetry::metrics::known_method,
+        telemetry::{
+            batch::{self, BatchLimits, RecordExport},
+            metrics::known_method,
+        },
     },
 };
 
@@ -43,22 +44,33 @@ static TRACER: OnceLock<SdkTracer> = OnceLock::new();
 /// Maximum length of a `tracestate`, which vendors should propagate (W3C Trace Context §3.3.1.5). A longer one is ignored.
 const MAX_TRACESTATE: usize = 512;
 
+/// The export of finished spans of a process.
+#[derive(Debug)]
+pub(super) struct SpanExport<E: SpanExporter + 'static>(RecordExport<FinishedSpans<E>>);
+
+impl<E: SpanExporter + 'static> SpanExport<E> {
+    /// Exports the spans that wait, within `limit`. Later spans are dropped.
+    pub(super) async fn finish(self, limit: Duration) {
+        self.0.finish(limit).await;
+    }
+}
+
 /// Starts to record spans, and to send them to `exporter` in the background. Further calls do nothing.
 pub(super) fn start<E: SpanExporter + 'static>(
     config: &Config,
     mut exporter: E,
     resource: Resource,
     limits: BatchLimits,
-) -> SpanExport {
+) -> SpanExport<E> {
     exporter.set_resource(&resource);
-    let (queue, export) = batch::open(exporter, limits);
+    let (queue, export) = batch::open(FinishedSpans(exporter), limits);
     let provider = SdkTracerProvider::builder()
-        .with_span_processor(queue)
+        .with_span_processor(SpanQueue(queue))
         .with_sampler(sampler(config))
         .with_resource(resource)
         .build();
     TRACER.get_or_init(|| provider.tracer("insula"));
-    export
+    SpanExport(export)
 }
 
 fn sampler(config: &Config) -> Sampler {

@@ -12,8 +12,7 @@ use std::{io, sync::Arc, time::Duration};
 use futures_util::FutureExt;
 use sqlx::{Pool, pool::PoolConnection};
 
-use super::{driver::Driver, health::Health, pool_metrics};
-use crate::runtime::telemetry::traces;
+use super::{driver::Driver, health::Health, measured_statement::MeasuredStatement, pool_metrics};
 
 /// How long the database may take to finish an interrupted statement, in addition to its timeout.
 const SETTLE: Duration = Duration::from_secs(4);
@@ -77,8 +76,8 @@ impl<D: Driver> DatabaseSession<D> {
             session.end_statement(begun)?;
             Ok(session)
         };
-        let span = traces::database(D::SYSTEM, "BEGIN");
-        span.finish(match attempt().await {
+        let measured = MeasuredStatement::begin(D::SYSTEM, "BEGIN");
+        measured.finish(match attempt().await {
             Err(error) if D::state_after(&error) == TransactionState::Broken => attempt().await,
             begun => begun,
         })
@@ -128,9 +127,9 @@ impl<D: Driver> DatabaseSession<D> {
         if D::FAILURE_ABORTS && self.state == TransactionState::Unknown {
             return Err(sqlx::Error::Protocol("COMMIT after a statement that has failed".to_owned()));
         }
-        let (timeout, span) = (self.statement_timeout(), traces::database(D::SYSTEM, "COMMIT"));
+        let (timeout, measured) = (self.statement_timeout(), MeasuredStatement::begin(D::SYSTEM, "COMMIT"));
         let committed = within(timeout, async { D::execute(self.start_statement()?, "COMMIT").await }).await;
-        span.finish(self.end_statement(committed))?;
+        measured.finish(self.end_statement(committed))?;
         self.state = TransactionState::Idle;
         if has_writes {
             self.health.record_commit();
