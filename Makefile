@@ -10,7 +10,7 @@ LLVM_COV := 0.9.1
 # Tests wait more than they compute.
 export RUST_TEST_THREADS ?= 4
 
-.PHONY: help run test test-chaos test-load test-helm test-observability dashboards statement-counts web test-web console-pictures fuzz bench scale coverage lint fmt openapi env-example chart clean reset
+.PHONY: help run test test-chaos test-load test-helm test-observability dashboards statement-counts web test-web console-pictures fuzz bench bench-transactions instruction-counts scale coverage lint fmt openapi env-example chart clean reset
 
 help: ## List all commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,12 +69,19 @@ console-pictures: ## Take the pictures of the web console in docs/console
 	cargo build --workspace
 	INSULA_BINARY=$(abspath $(TARGET))/debug/insula web/run pictures
 
-bench: ## Measure requests and e-mails per second, time until a job starts, and the cost of jobs and audit events
+bench: ## Measure requests beside a floor; QUICK=1 for two minutes, UPDATE=1 to write docs/performance.md, RUNS="mails latency"
 	cargo build --release --workspace
+	$(TARGET)/release/bench $(if $(QUICK),--quick) $(if $(UPDATE),--update-docs) $(RUNS)
+
+bench-transactions: ## Measure what jobs and audit events cost their transactions, and sealing and verification
 	cargo bench --workspace --bench enqueue --bench audit --no-run
-	$(TARGET)/release/bench
+	cargo build --release --workspace --bin services
 	$(TARGET)/release/services cargo bench --quiet --workspace --bench enqueue
 	$(TARGET)/release/services cargo bench --quiet --workspace --bench audit
+
+instruction-counts: ## Update the committed numbers of instructions of hot requests; installs valgrind
+	cargo build --workspace
+	$(TARGET)/debug/instructions write
 
 scale: ## Check what must not grow with the data, with INSULA_SCALE_ROWS (1000000) time entries and a release build
 	cargo build --release --workspace

@@ -3,6 +3,8 @@
 //! Folders stand in order: each uses only those above it (`core/tests/layers.rs`). [`app`] puts them together.
 
 #![forbid(unsafe_code)]
+// The compiler computes the layout of the future of a request, which holds those of all layers, when it optimizes.
+#![recursion_limit = "256"]
 
 pub mod request;
 pub mod problem;

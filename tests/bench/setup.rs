@@ -45,7 +45,9 @@ impl Setup {
     pub(crate) async fn start(name: &'static str, config: ClusterConfig) -> Result<Self, String> {
         let cluster = TestCluster::start(config).await?;
         cluster.start_workers().await?;
-        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build();
+        // The server closes idle connections, perhaps while a request is being sent.
+        let http = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0);
+        let http = http.timeout(Duration::from_secs(30)).build();
         let http = http.map_err(|error| error.to_string())?;
         let database = cluster.database().await;
         let mut setup = Self { name, cluster, database, user: String::new(), http, token: String::new() };

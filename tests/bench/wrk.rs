@@ -8,18 +8,18 @@ use insula_tests::services;
 const DONE: &str = r#"
 done = function(summary, latency)
     local errors = summary.errors
-    io.write(string.format("RESULT %d %d %d %d %d %d\n", summary.requests, summary.duration, latency:percentile(50),
-        latency:percentile(99), latency:percentile(99.9),
-        errors.connect + errors.read + errors.write + errors.status + errors.timeout))
+    io.write(string.format("RESULT %d %d %d %d %d %d %d\n", summary.requests, summary.duration, latency:percentile(50),
+        latency:percentile(99), latency:percentile(99.9), errors.connect + errors.read + errors.write + errors.timeout,
+        errors.status))
 end
 "#;
 
 /// What one run measured.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Load {
-    /// Number of requests.
+    /// Number of requests with a response.
     pub(crate) requests: f64,
-    /// Requests per second.
+    /// Responses per second that are 2xx or 3xx.
     pub(crate) rate: f64,
     /// Latency in milliseconds that half, 99 % and 99.9 % of the requests stayed below.
     pub(crate) latency: [f64; 3],
@@ -51,12 +51,14 @@ pub(crate) async fn run(
     let numbers: Option<Vec<f64>> =
         line.map(|line| line.split(' ').filter_map(|number| number.parse().ok()).collect());
     match numbers.as_deref() {
-        Some(&[requests, microseconds, half, most, nearly_all, errors]) if microseconds > 0.0 => Ok(Load {
-            requests,
-            rate: requests / (microseconds / 1e6),
-            latency: [half / 1e3, most / 1e3, nearly_all / 1e3],
-            errors,
-        }),
+        Some(&[requests, microseconds, half, most, nearly_all, failed, refused]) if microseconds > 0.0 => {
+            Ok(Load {
+                requests,
+                rate: (requests - refused) / (microseconds / 1e6),
+                latency: [half / 1e3, most / 1e3, nearly_all / 1e3],
+                errors: failed + refused,
+            })
+        }
         _ => Err(format!("wrk: {text}{}", String::from_utf8_lossy(&output.stderr))),
     }
 }

@@ -25,8 +25,13 @@ pub fn title(text: &str) {
     line(&if is_plain { format!("\n== {text}") } else { format!("\n\x1b[1m== {text}\x1b[0m") });
 }
 
-/// Prints a Markdown table with aligned columns: the first one to the left, the others to the right.
+/// Prints a Markdown table.
 pub fn table(head: &[&str], rows: &[Vec<String>]) {
+    line(markdown_table(head, rows).trim_end());
+}
+
+/// A Markdown table with aligned columns: the first one to the left, the others to the right.
+pub fn markdown_table(head: &[&str], rows: &[Vec<String>]) -> String {
     let head: Vec<String> = head.iter().map(|&cell| cell.to_owned()).collect();
     let all = || std::iter::once(&head).chain(rows);
     let widths: Vec<_> = (0..head.len())
@@ -37,11 +42,13 @@ pub fn table(head: &[&str], rows: &[Vec<String>]) {
         _ => format!("{}:", "-".repeat(width - 1)),
     });
     let rule: Vec<_> = rule.collect();
+    let mut table = String::new();
     for row in [&head, &rule].into_iter().chain(rows) {
         let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, width))| match column {
             0 => format!("{cell:<width$}"),
             _ => format!("{cell:>width$}"),
         });
-        line(&format!("| {} |", cells.collect::<Vec<_>>().join(" | ")));
+        table += &format!("| {} |\n", cells.collect::<Vec<_>>().join(" | "));
     }
+    table
 }

@@ -39,6 +39,11 @@ impl Process {
         drop(self.child.wait());
     }
 
+    /// The time that it has computed so far, in milliseconds.
+    pub fn cpu_milliseconds(&self) -> u64 {
+        10 * cpu_ticks(&[self.child.id()])
+    }
+
     /// The exit status; `None` while it runs.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()

@@ -13,6 +13,8 @@ mod database;
 mod doctor;
 mod email;
 mod error;
+#[cfg(test)]
+mod future_sizes;
 mod healthcheck;
 mod http_get;
 mod open_files;

@@ -166,7 +166,13 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), CliError> {
 }
 
 /// The state that all requests share. The issuer of tokens is the public URL, if one is configured.
-fn state(config: &Config, db: &Db, master: &MasterKey, passwords: Passwords, public_url: &str) -> AppState {
+pub(super) fn state(
+    config: &Config,
+    db: &Db,
+    master: &MasterKey,
+    passwords: Passwords,
+    public_url: &str,
+) -> AppState {
     let issuer = config.public_url.as_deref().unwrap_or("insula");
     let trusted = config.trusted_origins.as_ref().map_or(&[][..], |OriginList(origins)| origins);
     tracing::debug!(public_url, issuer, "public URL");

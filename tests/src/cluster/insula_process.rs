@@ -73,7 +73,7 @@ impl InsulaProcess {
                     self.process = Some(process);
                     return Ok(());
                 }
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                tokio::time::sleep(Duration::from_millis(5)).await;
             }
             // 2: the arguments are invalid.
             let is_lost = process.ended().is_some_and(|status| status.code() == Some(2));

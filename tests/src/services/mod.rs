@@ -26,7 +26,7 @@ pub(crate) use self::programs::faketime;
 pub use self::{
     haproxy::LoadBalancer,
     postgres::{Durability, Postgres},
-    programs::{install, wrk},
+    programs::{install, valgrind, wrk},
     prometheus::{Prometheus, promtool},
     redis::Redis,
 };

@@ -54,6 +54,14 @@ pub fn wrk() -> Result<PathBuf, String> {
     find_or_install_program("wrk")
 }
 
+/// valgrind, which counts instructions.
+///
+/// # Errors
+/// A sentence for the user.
+pub fn valgrind() -> Result<PathBuf, String> {
+    find_or_install_program("valgrind")
+}
+
 /// Prometheus. The error is a sentence for the user.
 pub(super) fn prometheus() -> Result<PathBuf, String> {
     find_or_install_program("prometheus")
