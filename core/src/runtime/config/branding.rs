@@ -2,8 +2,10 @@
 
 use std::{fs, path::Path};
 
+use sha2::{Digest, Sha256};
+
 use super::value::Value;
-use crate::base::accent::Accent;
+use crate::base::{accent::Accent, crypto::hex};
 
 /// The largest logo, in bytes.
 const LARGEST: usize = 64 * 1024;
@@ -30,14 +32,6 @@ pub enum LogoFormat {
 }
 
 impl LogoFormat {
-    /// The ending of a file name, without the dot.
-    pub fn extension(self) -> &'static str {
-        match self {
-            Self::Svg => "svg",
-            Self::Png => "png",
-        }
-    }
-
     /// The media type.
     pub fn media_type(self) -> &'static str {
         match self {
@@ -48,6 +42,15 @@ impl LogoFormat {
 }
 
 impl Logo {
+    /// The path that serves it. It changes with the content.
+    pub fn path(&self) -> String {
+        let extension = match self.format {
+            LogoFormat::Svg => "svg",
+            LogoFormat::Png => "png",
+        };
+        format!("/brand/logo-{}.{extension}", hex(&Sha256::digest(&self.bytes)[..8]))
+    }
+
     /// Checks the content of a file. `None`: it is no logo.
     fn check(bytes: Vec<u8>) -> Option<Self> {
         if bytes.len() > LARGEST {

@@ -3,7 +3,7 @@ import type en from '../en/shell'
 
 export default {
   nav: { label: 'Seiten', open: 'Menü öffnen', organization: 'Organisation', home: 'Start', time: 'Zeit', tasks: 'Aufgaben', projects: 'Projekte', reports: 'Berichte', members: 'Mitglieder', roles: 'Rollen', audit: 'Protokoll', settings: 'Einstellungen' },
-  org: { label: 'Organisationen', switch: 'Organisation wechseln', find: 'Organisation suchen', personal: 'Persönlich', create: 'Neue Organisation', suspended: 'Diese Organisation ist gesperrt: Du kannst alles ansehen und nichts ändern.', readOnly: 'Diese Organisation ist gesperrt und kann nicht geändert werden.' },
+  org: { deleted: 'Diese Organisation ist gelöscht', deletedText: 'Wer sie besitzt, kann sie innerhalb von 30 Tagen mit allem wiederherstellen.', restore: 'Organisation wiederherstellen', restored: 'Organisation wiederhergestellt.', label: 'Organisationen', switch: 'Organisation wechseln', find: 'Organisation suchen', personal: 'Persönlich', create: 'Neue Organisation', suspended: 'Diese Organisation ist gesperrt: Du kannst alles ansehen und nichts ändern.', readOnly: 'Diese Organisation ist gesperrt und kann nicht geändert werden.' },
   theme: { system: 'Wie das System', light: 'Hell', dark: 'Dunkel' },
   ended: { title: 'Deine Sitzung ist zu Ende', text: 'Melde dich als {email} an. Deine ungespeicherte Arbeit ist noch da.', other: 'Anderes Konto' },
   stepUp: { title: 'Identität bestätigen', text: 'Diese Aktion ist sensibel. Gib dein Passwort ein, um fortzufahren.', go: 'Weiter' },

@@ -1,7 +1,7 @@
 // Texts of the frame around every page after the log-in.
 export default {
   nav: { label: 'Main navigation', open: 'Open navigation', organization: 'Organization', home: 'Home', time: 'Time', tasks: 'Tasks', projects: 'Projects', reports: 'Reports', members: 'Members', roles: 'Roles', audit: 'Audit log', settings: 'Settings' },
-  org: { label: 'Organizations', switch: 'Switch organization', find: 'Find an organization', personal: 'Personal', create: 'New organization', suspended: 'This organization is suspended. You can view everything, but changes are disabled.', readOnly: 'This organization is suspended. It can’t be changed.' },
+  org: { deleted: 'This organization was deleted', deletedText: 'An owner can restore it with everything in it, within 30 days of its deletion.', restore: 'Restore organization', restored: 'Organization restored.', label: 'Organizations', switch: 'Switch organization', find: 'Find an organization', personal: 'Personal', create: 'New organization', suspended: 'This organization is suspended. You can view everything, but changes are disabled.', readOnly: 'This organization is suspended. It can’t be changed.' },
   theme: { system: 'System theme', light: 'Light', dark: 'Dark' },
   ended: { title: 'Your session has ended', text: 'Sign in as {email} to continue. Your unsaved work is still here.', other: 'Use another account' },
   stepUp: { title: 'Confirm it’s you', text: 'This is a sensitive action. Enter your password to continue.', go: 'Continue' },
