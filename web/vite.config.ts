@@ -24,6 +24,11 @@ export default defineConfig({
     chunkSizeWarningLimit: 300,
     rollupOptions: {
       output: {
+        // The texts of a language, such as `texts-en-people`.
+        chunkFileNames: chunk => {
+          const language = /\/locales\/(\w+)\//.exec(chunk.facadeModuleId ?? '')?.[1]
+          return `assets/${language ? `texts-${language}-` : ''}[name]-[hash].js`
+        },
         // Libraries change rarely, so their chunks keep their names and stay in caches.
         codeSplitting: { groups: [{ name: 'vendor', test: /node_modules[\\/](@vue|vue|vue-router|vue-i18n|@intlify|@tanstack|openapi-fetch)[\\/]/ }, { name: 'ui', test: /node_modules[\\/](reka-ui|@floating-ui|@vueuse|aria-hidden|@internationalized)[\\/]/ }] },
       },

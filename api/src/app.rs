@@ -73,7 +73,7 @@ pub fn build(
         routes::routes(&state),
         pages::dev_inbox::add_routes(pages::add_routes(
             ops::health::routes(),
-            &state.product_name,
+            &state.branding,
             state.console,
         )),
     );

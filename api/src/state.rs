@@ -28,7 +28,7 @@ use insula_core::{
 use poem::{Endpoint, Request};
 
 use crate::{
-    browser::{cookies::Cookies, origins::Origins},
+    browser::{branding::Branding, cookies::Cookies, origins::Origins},
     operations::Operation,
     problem::Problem,
     server::Readiness,
@@ -88,8 +88,8 @@ pub struct AppState {
     pub console: bool,
     /// `development` or `production`.
     pub environment: &'static str,
-    /// Name of the product, as users see it.
-    pub product_name: String,
+    /// Name, logo and colours of the product.
+    pub branding: Arc<Branding>,
     /// Languages of e-mails, as BCP 47 language tags.
     pub locales: Vec<String>,
 }

@@ -8,6 +8,7 @@ const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-pra
 /** How to reach each state of the console. `desk`: not on phones. */
 const STATES = [
   { path: '/login', open: true }, { path: '/register', open: true }, { path: '/forgot', open: true },
+  { path: '/verify', open: true, ready: '#email:visible' }, { path: '/verify#undo=x', open: true }, { path: '/reset#token=x', open: true, ready: '#new-password:visible' }, { path: '/accept#token=x', open: true, ready: '#way:visible' },
   { path: '/o/demo/time', ready: '[role=grid]' },
   { path: '/o/demo/reports', ready: 'h1' },
   { path: '/o/demo/members', ready: 'text=Mia Member' },

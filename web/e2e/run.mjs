@@ -1,19 +1,22 @@
 // The browser tests: Chromium against the real program. INSULA_BINARY is its path; a name as argument selects tests.
+import { fileURLToPath } from 'node:url'
 import { account } from './account.mjs'
 import { axe } from './axe.mjs'
+import { bulk } from './bulk.mjs'
 import { startBrowser } from './browser.mjs'
 import { flows } from './flows.mjs'
+import { links } from './links.mjs'
 import { member } from './member.mjs'
 import { offline } from './offline.mjs'
 import { start } from './start.mjs'
 import { time } from './time.mjs'
 import { startServer } from './server.mjs'
 
-const server = await startServer(process.env.INSULA_BINARY ?? '../target/debug/insula', { INSULA_PRODUCT_NAME: 'Acme Hours' })
+const server = await startServer(process.env.INSULA_BINARY ?? '../target/debug/insula', { INSULA_PRODUCT_NAME: 'Acme Hours', INSULA_ACCENT_COLOR: '#b4005a', INSULA_LOGO_FILE: fileURLToPath(new URL('./logo.svg', import.meta.url)) })
 const world = { ...await startBrowser(server.url, server.password), base: server.url, password: server.password }
 const wanted = process.argv[2]
 let failed = 0, passed = 0
-for (const [name, test] of Object.entries({ ...flows, ...start, ...member, ...account, ...offline, ...time, ...axe })) {
+for (const [name, test] of Object.entries({ ...flows, ...start, ...member, ...account, ...offline, ...time, ...links, ...bulk, ...axe })) {
   if (wanted && !name.includes(wanted)) continue
   const began = Date.now()
   try {

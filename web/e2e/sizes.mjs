@@ -18,8 +18,10 @@ const total = chunks => [...chunks].reduce((sum, name) => sum + sizeOf(name), 0)
 const named = prefix => names.find(name => name.startsWith(`${prefix}-`) && name.endsWith('.js'))
 const entry = [...page.matchAll(/assets\/([\w.-]+\.js)/g)].map(m => m[1])
 const login = chunksOf(...entry, named('SignIn'))
-const first = chunksOf(...login, named('AppShell'), named('MembersPage'))
-const later = name => total([...chunksOf(named(name))].filter(chunk => !first.has(chunk)))
+const first = chunksOf(...login, ...['AppShell', 'MembersPage', 'texts-en-shell', 'texts-en-people'].map(named))
+/** The texts that a page loads besides those of the shell. */
+const TEXTS = { MemberPage: ['audit'], AuditPage: ['audit'], SettingsPage: ['settings'], ProfilePage: ['account'], SecurityPage: ['account'], OrganizationsPage: ['account', 'settings'], ActivityPage: ['account', 'audit'], DeletePage: ['account'], TimePage: ['time'], ReportsPage: ['time'] }
+const later = name => total([...chunksOf(named(name), ...(TEXTS[name] ?? []).map(texts => named(`texts-en-${texts}`)))].filter(chunk => !first.has(chunk)))
 
 const rows = [
   ['JavaScript to the log-in', total(login), 140],

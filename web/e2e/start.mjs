@@ -34,6 +34,9 @@ export const start = {
     await open.waitForSelector('a >> text=Acme Hours')
     assert.equal(await open.title(), 'Sign in · Acme Hours')
     assert.doesNotMatch(await open.textContent('body'), /Insula/)
+    // Their logo and their colour, too.
+    assert.ok(await open.locator('img[src^="/brand/logo-"]').evaluate(img => img.complete && img.naturalWidth > 0))
+    assert.equal(await open.locator('button[type=submit]').evaluate(b => getComputedStyle(b).backgroundColor), 'rgb(180, 0, 90)')
     const page = await signIn(c, 'mia')
     await page.keyboard.press('Control+k')
     await page.waitForSelector('[role=listbox] >> text=Acme Hours')

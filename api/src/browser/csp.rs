@@ -14,6 +14,9 @@ pub enum Policy {
     Page,
     /// The web console, or a part of it. Like a page, and only Vue can create a Trusted Types policy.
     Console,
+    /// An image or a style sheet of the operator. It can have its own styles, and nothing else. Pages of other
+    /// origins can show it, because e-mails do.
+    Image,
     /// The documentation page, or a part of it. Like a page, but its scripts can write markup.
     Docs,
     /// The reference page, or a part of it. Like the documentation page, but its scripts can write styles
@@ -45,6 +48,7 @@ impl Policy {
                  frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox"
             }
             (_, CspMode::Disabled) => return None,
+            (Self::Image, _) => "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox",
             (Self::Data, _) => "default-src 'none'; frame-ancestors 'none'",
             (Self::Mailbox, _) => {
                 "default-src 'none'; style-src 'self'; img-src data:; frame-src 'self'; base-uri 'none'; \
@@ -81,6 +85,14 @@ impl Policy {
         Some(HeaderValue::from_static(policy))
     }
 
+    /// The value of `Cross-Origin-Resource-Policy` (Fetch, §3.6).
+    pub fn readers(self) -> &'static str {
+        match self {
+            Self::Image => "cross-origin",
+            _ => "same-origin",
+        }
+    }
+
     /// The value of `X-Frame-Options` (RFC 7034), for browsers that do not support `frame-ancestors`. It has
     /// the same meaning as [`Policy::header`].
     pub fn frames(self, mode: CspMode) -> Option<HeaderValue> {
@@ -100,9 +112,9 @@ mod tests {
 
     #[test]
     fn both_headers_agree_on_frames() {
-        use Policy::{Console, Data, Docs, Mail, Mailbox, Page, Reference};
+        use Policy::{Console, Data, Docs, Image, Mail, Mailbox, Page, Reference};
         for mode in [CspMode::Strict, CspMode::Relaxed, CspMode::Disabled] {
-            for policy in [Data, Page, Console, Docs, Reference, Mailbox, Mail] {
+            for policy in [Data, Image, Page, Console, Docs, Reference, Mailbox, Mail] {
                 let value = policy.header(mode);
                 let value = value.as_ref().map(|value| value.to_str().unwrap());
                 let expected = value.map(|value| match value.contains("frame-ancestors 'none'") {

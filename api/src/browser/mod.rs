@@ -1,5 +1,6 @@
-//! Browser security: cookies, allowed origins and the content security policy.
+//! What browsers get: cookies, allowed origins, the content security policy, and the look of the product.
 
 pub mod cookies;
 pub mod origins;
 pub mod csp;
+pub mod branding;

@@ -15,7 +15,7 @@ use std::{
 };
 
 use insula_api::{
-    browser::{cookies::Cookies, origins::Origins},
+    browser::{branding::Branding, cookies::Cookies, origins::Origins},
     middleware::headers::Headers,
     ops::Ops,
     server::{Limits, Readiness, serve},
@@ -203,7 +203,7 @@ pub(super) fn state(
         migrated: AtomicBool::new(false),
         console: config.console,
         environment: config.environment.as_str(),
-        product_name: config.product_name.0.clone(),
+        branding: Arc::new(Branding::of(config)),
         locales: mail_languages(config.mail_templates.as_deref()),
     }
 }

@@ -2,20 +2,26 @@
 "use strict";
 
 (() => {
-  const { at, ask, fragment, on, show } = page;
+  const { at, ask, fragment, on, show, toOrganization, user } = page;
   const token = fragment.get("token");
   let needsPassword = false;
+  // The organization of the invitation, when it is known.
+  let organization = null;
 
   function closed(problem) {
     show("Invitation closed", problem.message, null);
   }
 
+  function wrongAccount(email) {
+    show("Wrong account", `This invitation is for ${email}, but you are logged in with another e-mail address. Log out to accept it.`, "switch");
+  }
+
   /** Handles the problems that have a page of their own. Returns false for all others. */
   function stuck(problem) {
     if (problem.error === "INVITATION_EMAIL_MISMATCH") {
-      show("Wrong account", `This invitation is for ${problem.email_masked}, but you are logged in with another e-mail address. Log out to accept it.`, "switch");
+      wrongAccount(problem.email_masked);
     } else if (problem.error === "ALREADY_MEMBER") {
-      show("You are already a member", "You do not need to accept this invitation. You can close this page.", null);
+      show("You are already a member", "You do not need to accept this invitation. You can close this page.", null, organization ? toOrganization(organization) : undefined);
     } else if (problem.status === 410 || problem.error === "INVITATION_UNSUPPORTED") {
       closed(problem);
     } else {
@@ -27,7 +33,10 @@
   /** Shows the invitation, with a password field if the user needs a new account. */
   async function look() {
     const { invitation, needs_password } = await ask("invitations/preview", { token });
+    organization = invitation.organization;
     needsPassword = needs_password;
+    const me = await user();
+    if (me && me.email !== invitation.email) return wrongAccount(invitation.email);
     for (const id of ["new-password", "first-name", "last-name"]) at(id).disabled = !needsPassword;
     at("account").hidden = !needsPassword;
     const roles = invitation.roles.map((role) => role.name).join(", ");
@@ -44,7 +53,7 @@
     }
     const joined = await ask("invitations/accept", body);
     at("new-password").value = "";
-    show("Welcome", joined.message, null);
+    show("Welcome", joined.message, null, toOrganization(joined.organization, joined.next === "log_in" ? joined.email : null));
   }
 
   async function decline() {

@@ -16,7 +16,10 @@ use poem::{
 use serde_json::json;
 
 use crate::{
-    browser::csp::Policy,
+    browser::{
+        branding::{Branding, escaped},
+        csp::Policy,
+    },
     problem::{Problem, Result},
     state::AppState,
 };
@@ -49,7 +52,7 @@ fn all(state: Data<&Arc<AppState>>, request: &Request) -> Result<Response> {
         .content_type("text/html; charset=utf-8")
         .extension(Policy::Mailbox)
         .header(header::VARY, "Accept")
-        .body(page(&mails)))
+        .body(page(&state.branding, &mails)))
 }
 
 /// The HTML part of one e-mail, for the frame that shows it.
@@ -85,13 +88,16 @@ fn email_json(mail: &CapturedEmail) -> serde_json::Value {
 }
 
 /// The page: one collapsed entry per e-mail, with its text as links and its HTML part in a frame.
-fn page(mails: &[Arc<CapturedEmail>]) -> String {
+fn page(branding: &Branding, mails: &[Arc<CapturedEmail>]) -> String {
     let mut page = String::from(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n<title>Development inbox</title>\n\
-         <link rel=\"icon\" href=\"data:,\">\n<link rel=\"stylesheet\" href=\"mail.css\">\n</head>\n<body>\n<main>\n\
-         <h1>Development inbox</h1>\n\
+         <link rel=\"stylesheet\" href=\"mail.css\">\n",
+    );
+    page.push_str(&branding.head("../"));
+    page.push_str(
+        "</head>\n<body>\n<main>\n<h1>Development inbox</h1>\n\
          <p>This installation does not send e-mail. The newest e-mails are shown here. <a href=\"mail\">Refresh</a></p>\n",
     );
     if mails.is_empty() {
@@ -117,10 +123,6 @@ fn page(mails: &[Arc<CapturedEmail>]) -> String {
     page
 }
 
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-}
-
 /// The text as HTML, with its URLs as links.
 fn link_urls(text: &str) -> String {
     text.split_inclusive(char::is_whitespace)
@@ -141,7 +143,10 @@ fn link_urls(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use insula_core::base::{clock::Clock, ids::JobId};
+    use insula_core::{
+        base::{clock::Clock, ids::JobId},
+        runtime::config::{Config, Sources},
+    };
 
     use super::*;
 
@@ -158,7 +163,8 @@ mod tests {
             message_id: "<1@localhost>".into(),
             sent_at: now,
         };
-        let page = page(&[Arc::new(mail)]);
+        let branding = Branding::of(&Config::read(&Sources::only(&[])).unwrap());
+        let page = page(&branding, &[Arc::new(mail)]);
         assert!(
             page.contains("&lt;script&gt;alert(1)&lt;/script&gt;") && !page.contains("<script"),
             "{page}"

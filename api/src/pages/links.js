@@ -2,7 +2,7 @@
 "use strict";
 
 (() => {
-  const { at, ask, fragment, show } = page;
+  const { at, ask, fragment, show, toLogIn } = page;
   let resets = location.pathname.replace(/\/$/, "").endsWith("/reset");
   let token = fragment.get("token");
   let undo = fragment.get("undo");
@@ -24,7 +24,7 @@
   /** The e-mail address is confirmed. A password that was removed is set again right away. */
   function proved(title, answer) {
     if (!answer.password_reset_token) {
-      show(title, `${answer.email} is confirmed. You can close this page and log in.`, null);
+      show(title, `${answer.email} is confirmed. You can close this page and log in.`, null, toLogIn(answer.email));
       return;
     }
     [token, undo, resets] = [answer.password_reset_token, null, true];
@@ -53,12 +53,12 @@
       ? await ask("auth/email/verify", { token, new_password: password })
       : await ask("auth/password/reset", { token, password });
     at("new-password").value = "";
-    show("Password set", `You can now log in as ${answer.email}. All other devices were logged out.`, null);
+    show("Password set", `You can now log in as ${answer.email}. All other devices were logged out.`, null, toLogIn(answer.email));
   });
 
   on("again", async () => {
     const answer = await ask(resets ? "auth/password/forgot" : "auth/email/resend", { email: at("email").value });
-    show("Check your inbox", answer.message, null);
+    show("Check your inbox", answer.message, null, toLogIn(at("email").value));
   });
 
   at("show").addEventListener("change", (event) => {

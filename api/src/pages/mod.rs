@@ -7,11 +7,20 @@ mod problems;
 pub mod docs;
 pub mod dev_inbox;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use poem::{Endpoint, Request, Response, Route, endpoint::make_sync, get};
 use sha2::{Digest, Sha256};
 
-use crate::{browser::csp::Policy, pages::docs::versioned, state::AppState};
+use crate::{
+    browser::{
+        branding::{Branding, escaped},
+        csp::Policy,
+    },
+    pages::docs::versioned,
+    state::AppState,
+};
 
 const HTML: &str = include_str!("links.html");
 const ACCEPT: &str = include_str!("accept.html");
@@ -22,14 +31,22 @@ const STYLE: &str = include_str!("links.css");
 const HTML_TYPE: &str = "text/html; charset=utf-8";
 
 /// Adds the pages with their scripts and styles to `outside`. Tokens are in the fragment of the URL, which the server
-/// does not receive. `product`: its name, for display. `console`: whether the web console is served. Without it, `/` is the page for developers.
-pub fn add_routes(outside: Route, product: &str, console: bool) -> Route {
-    let html = |page: &str| Bytes::from(page.replace("{product}", &escaped(product)));
+/// does not receive. `console`: whether the web console is served. Without it, `/` is the page for developers.
+pub fn add_routes(outside: Route, branding: &Arc<Branding>, console: bool) -> Route {
+    let (head, on) = match console {
+        true => ("    <script src=\"theme.js\"></script>\n", " data-console"),
+        false => ("", ""),
+    };
+    let html = |page: &str| {
+        let page = page.replace("{console}", on).replace("{head}", &format!("{}{head}", branding.head("")));
+        Bytes::from(page.replace("{heading}", &branding.heading("")).replace("{product}", &escaped(&branding.product)))
+    };
     let outside = match console {
-        true => console::add_routes(outside),
+        true => console::add_routes(outside, branding),
         false => outside.at("/", get(developers::page)),
     };
-    problems::add_routes(outside)
+    branding
+        .add_routes(problems::add_routes(outside))
         .at(developers::PATH, get(developers::page))
         .at("/verify", get(file(html(HTML), HTML_TYPE)))
         .at("/reset", get(file(html(HTML), HTML_TYPE)))
@@ -37,7 +54,7 @@ pub fn add_routes(outside: Route, product: &str, console: bool) -> Route {
         .at("/links/page.js", get(file(SHARED, "text/javascript; charset=utf-8")))
         .at("/links/accept.js", get(file(ACCEPT_SCRIPT, "text/javascript; charset=utf-8")))
         .at("/links/links.js", get(file(SCRIPT, "text/javascript; charset=utf-8")))
-        .at("/links/links.css", get(file(STYLE, "text/css; charset=utf-8")))
+        .at("/links/links.css", get(file(STYLE.replace("{font}", &console::font(console)), "text/css; charset=utf-8")))
 }
 
 /// A page without scripts. `parts`: the content as HTML. `up`: the relative path to the home page.
@@ -46,18 +63,15 @@ fn page_without_scripts(state: &AppState, title: &str, up: &str, parts: &str) ->
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title} · {product}</title>\n\
-         <link rel=\"icon\" href=\"data:,\">\n<link rel=\"stylesheet\" href=\"{up}links/links.css\">\n</head>\n<body>\n\
-         <main class=\"wide\">\n<p class=\"name\"><a href=\"{up}./\">{product}</a></p>\n<h1>{title}</h1>\n{parts}\
+         <link rel=\"stylesheet\" href=\"{up}links/links.css\">\n{head}</head>\n<body>\n\
+         <main class=\"wide\">\n<p class=\"name\"><a href=\"{up}./\">{heading}</a></p>\n<h1>{title}</h1>\n{parts}\
          </main>\n</body>\n</html>\n",
         title = inline_markup(title),
-        product = escaped(&state.product_name),
+        head = state.branding.head(up),
+        heading = state.branding.heading(up),
+        product = escaped(&state.branding.product),
     );
     Response::builder().content_type(HTML_TYPE).extension(Policy::Page).body(page)
-}
-
-/// Text as HTML.
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 /// Text as HTML; text between backticks becomes code.

@@ -14,15 +14,33 @@ const page = (() => {
   // Another link opened in the same tab only changes the fragment.
   addEventListener("hashchange", () => location.reload());
 
-  /** Shows a heading, a sentence, and at most one form. */
-  function show(title, text, form) {
+  // Without the web console, there is only the home page.
+  const hasConsole = "console" in document.documentElement.dataset;
+  const toHome = { href: "./", label: hasConsole ? `Go to ${product}` : "Go to the home page" };
+
+  /** Leads to the log-in of `email`, then to `next`, a path below the home page. */
+  function toLogIn(email, next = "") {
+    return hasConsole ? { href: `login?${new URLSearchParams({ email, next: `/${next}` })}`, label: "Log in" } : toHome;
+  }
+
+  /** Leads to an organization. `email`: of the user, if they must log in first. */
+  function toOrganization({ slug, name }, email) {
+    if (!hasConsole) return toHome;
+    const path = `o/${encodeURIComponent(slug)}`;
+    return email ? { ...toLogIn(email, path), label: `Log in to ${name}` } : { href: path, label: `Go to ${name}` };
+  }
+
+  /** Shows a heading, a sentence, and at most one form, or else the way on. */
+  function show(title, text, form, way = toHome) {
     document.title = `${title} · ${product}`;
     at("title").textContent = title;
     at("text").textContent = text;
     at("fault").textContent = "";
     for (const other of document.querySelectorAll("form")) other.hidden = other.id !== form;
-    // When nothing is left to do, show the link to the home page.
+    // When nothing is left to do, show where to go on.
     at("onward").hidden = form !== null;
+    at("way").href = way.href;
+    at("way").textContent = way.label;
     at("title").focus();
   }
 
@@ -36,6 +54,14 @@ const page = (() => {
       if (refreshed.ok) response = await get();
     }
     return response.ok ? { "x-csrf-token": (await response.json()).csrf_token } : {};
+  }
+
+  /** The signed-in user. `null`: nobody is signed in. */
+  async function user() {
+    if (!/(^|; )(__(Host|Secure)-)?csrf=/.test(document.cookie)) return null;
+    await csrf();
+    const response = await fetch("api/v1/users/me");
+    return response.ok ? response.json() : null;
   }
 
   /** Calls the API. Returns the answer, or throws a problem with a message for people. */
@@ -71,5 +97,5 @@ const page = (() => {
     });
   }
 
-  return { at, ask, fragment, on, show };
+  return { at, ask, fragment, on, show, toLogIn, toOrganization, user };
 })();

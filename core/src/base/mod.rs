@@ -3,6 +3,7 @@
 pub mod ids;
 pub mod clock;
 pub mod text;
+pub mod accent;
 pub mod crypto;
 pub mod trace_context;
 pub mod permissions;

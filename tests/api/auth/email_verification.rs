@@ -233,7 +233,7 @@ async fn a_console_can_ask_how_accounts_work() {
     let config = |mail: bool, hide: bool| {
         json!({
             "mail": mail, "hide_existing_accounts": hide, "password_min_length": 8, "password_max_length": 128,
-            "registration": true, "product_name": "Insula", "environment": "development",
+            "registration": true, "product_name": "Insula", "logo_path": null, "environment": "development",
             "version": env!("CARGO_PKG_VERSION"), "locales": ["en"], "step_up_ttl": 600,
         })
     };

@@ -1,5 +1,6 @@
 //! Behaviour that all operations share: validation, errors, conditional requests, lists, limits and web pages.
 
+mod branding;
 mod conditional_requests;
 mod console;
 mod cors;

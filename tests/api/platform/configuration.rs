@@ -186,3 +186,30 @@ fn a_product_name_is_short_and_on_one_line() {
         assert!(told.contains("INSULA_PRODUCT_NAME") && told.contains("1 to 50 characters"), "{told}");
     }
 }
+
+#[test]
+fn a_wrong_logo_or_colour_is_refused_at_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let check = |name: &str, value: &str| run_in(folder.path(), &["config", "check"], &[(name, value)]);
+    for color in ["blue", "#12345", "rgb(0, 0, 0)", "#1234567"] {
+        let told = complaint(&check("INSULA_ACCENT_COLOR", color), 78);
+        assert!(told.contains("INSULA_ACCENT_COLOR") && told.contains("#1f6feb"), "{told}");
+    }
+    // Every colour can be made readable.
+    for color in ["#ffffff", "#000000", "#FFFF00"] {
+        assert!(check("INSULA_ACCENT_COLOR", color).status.success(), "{color}");
+    }
+    for (name, content) in [
+        ("script.svg", &b"<svg><script>alert(1)</script></svg>"[..]),
+        ("page.svg", b"<html></html>"),
+        ("photo.jpg", b"\xff\xd8\xff\xe0"),
+        ("huge.png", &[&b"\x89PNG\r\n\x1a\n"[..], &[0; 65_536]].concat()),
+    ] {
+        std::fs::write(folder.path().join(name), content).unwrap();
+        let told = complaint(&check("INSULA_LOGO_FILE", name), 78);
+        assert!(told.contains("INSULA_LOGO_FILE") && told.contains("PNG"), "{name}: {told}");
+    }
+    complaint(&check("INSULA_LOGO_FILE", "missing.svg"), 78);
+    std::fs::write(folder.path().join("logo.svg"), "<svg xmlns=\"http://www.w3.org/2000/svg\"/>").unwrap();
+    assert!(check("INSULA_LOGO_FILE", "logo.svg").status.success());
+}

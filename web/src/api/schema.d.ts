@@ -2800,6 +2800,11 @@ export interface components {
             /** @description Languages in which e-mails are written, as BCP 47 language tags. */
             locales: string[];
             /**
+             * @description Path of the logo on this server. `null`: the installation has no logo of its own.
+             * @example /brand/logo-8a3f0c51d7e9b264.svg
+             */
+            logo_path?: string | null;
+            /**
              * @description Whether the installation sends e-mail. If so, new users must verify their e-mail address before they
              *     can do anything else.
              */
@@ -8239,6 +8244,7 @@ export interface operations {
                      *       "locales": [
                      *         "en-GB"
                      *       ],
+                     *       "logo_path": "/brand/logo-8a3f0c51d7e9b264.svg",
                      *       "mail": true,
                      *       "password_max_length": 1,
                      *       "password_min_length": 1,

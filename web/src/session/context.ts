@@ -23,7 +23,12 @@ function useContext() {
   const org = computed(() => String(route.params.org ?? ''))
   const query = useQuery({
     queryKey: computed(() => ['context', org.value]),
-    queryFn: () => read(org.value || undefined),
+    queryFn: async ({ client }) => {
+      const context = await read(org.value || undefined)
+      // The timer is read again every minute, in a query of its own. It starts with this answer.
+      if (context.organization) client.setQueryData([org.value, 'timer'], { running: context.organization.timer })
+      return context
+    },
     // The user and their organizations are the same in every organization.
     placeholderData: (before: Context | undefined) => before && { ...before, organization: null, denied: undefined },
     staleTime: 60_000,
@@ -45,8 +50,11 @@ export function useOrg() {
   const membership = computed(() => memberships.value?.find(m => m.organization.id === current.value?.organization.id || m.organization.slug === org.value || m.organization.id === org.value))
   const held = computed(() => new Set<string>(current.value?.permissions))
   const can = (permission: string) => held.value.has(permission)
+  const settings = computed(() => current.value?.settings ?? undefined)
+  /** The day before which entries of time cannot be changed. */
+  const lockedUntil = computed(() => current.value?.period_lock?.locked_until)
   const readOnly = computed(() => membership.value?.organization.status === 'suspended')
-  return { org, membership, memberships, can, readOnly, refetch, denied: computed(() => data.value?.denied), memberId: computed(() => current.value?.member_id ?? undefined), loaded: computed(() => !!current.value) }
+  return { org, membership, memberships, can, readOnly, settings, lockedUntil, refetch, denied: computed(() => data.value?.denied), memberId: computed(() => current.value?.member_id ?? undefined), loaded: computed(() => !!current.value) }
 }
 
 /** Reads the user, their organizations and permissions again after a change of one of them. */

@@ -22,7 +22,7 @@ use insula_core::{
     identity::one_time_tokens::EmailTokens,
     lifecycle::email_content::{self, Composition, EmailContent, Template},
     runtime::{
-        config::{Config, ConfigError, HostName},
+        config::{Config, ConfigError, HostName, LogoFormat},
         job_wakeup::JobRef,
         rate_limit::RateLimiter,
     },
@@ -41,6 +41,9 @@ use crate::smtp::{self, DeliveryFailure, RenderedEmail, ReportStep, Sender, Serv
 
 /// The error without a transport.
 const NOT_CONFIGURED: &str = "no e-mail is configured: set INSULA_SMTP_URL or INSULA_MAIL_FOLDER";
+
+/// The colour of buttons and links, if the operator chose none.
+const ACCENT: &str = "#14607f";
 
 /// Takes the mails of an installation. Cheap to clone.
 #[derive(Clone)]
@@ -112,7 +115,10 @@ impl Mailer {
         let sender = sender.map_err(|error| config_error(format!("INSULA_MAIL_FROM: {error}")))?;
         // RFC 2142 §2 defines this e-mail address for every domain.
         let abuse = config.abuse_contact.clone().unwrap_or_else(|| format!("abuse@{domain}"));
-        let branding = Branding { product, home: public_url.clone(), abuse };
+        let logo = config.logo_file.as_ref().filter(|logo| logo.format == LogoFormat::Png);
+        let logo = logo.map(|logo| format!("{public_url}{}", logo.path()));
+        let accent = config.accent_color.map_or(ACCENT.to_owned(), |accent| accent.light.accent.to_string());
+        let branding = Branding { product, home: public_url.clone(), abuse, logo, accent };
         let templates = Templates::open(config.mail_templates.as_deref(), branding).map_err(ConfigError)?;
         let transport = match (&config.smtp_url, &config.mail_folder, memory) {
             (Some(server), ..) => {

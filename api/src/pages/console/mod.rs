@@ -18,10 +18,14 @@ use poem::{
     get,
     http::{StatusCode, header},
 };
-use rust_embed::{EmbeddedFile, RustEmbed};
+use rust_embed::RustEmbed;
+use sha2::{Digest, Sha256};
 use tokio::{sync::OnceCell, task::spawn_blocking};
 
-use crate::{browser::csp::Policy, http::IfNoneMatch};
+use crate::{
+    browser::{branding::Branding, csp::Policy},
+    http::IfNoneMatch,
+};
 
 /// The built files. `make web` builds them, and CI compares them with `web/src`.
 #[derive(RustEmbed)]
@@ -51,9 +55,44 @@ const FILES: [&str; 2] = ["/theme.js", "/favicon.svg"];
 /// The names of files in `/assets` contain a hash of their content.
 const FOREVER: &str = "public, max-age=31536000, immutable";
 
+/// A file, as it is served.
+struct Content {
+    bytes: Bytes,
+    hash: [u8; 32],
+}
+
+impl Content {
+    fn of(name: &str, branding: &Branding) -> Option<Self> {
+        let file = Built::get(name)?;
+        let hash = file.metadata.sha256_hash();
+        let bytes = match file.data {
+            std::borrow::Cow::Borrowed(data) => Bytes::from_static(data),
+            std::borrow::Cow::Owned(data) => data.into(),
+        };
+        if name != PAGE {
+            return Some(Self { bytes, hash });
+        }
+        let page = branding.dress(&String::from_utf8_lossy(&bytes));
+        Some(Self { hash: Sha256::digest(&page).into(), bytes: page.into() })
+    }
+}
+
+/// The rule of style sheets that loads the font of the console. Empty if the console is off, because its files are not
+/// served then.
+pub(super) fn font(is_served: bool) -> String {
+    let name = Built::iter().find(|name| name.starts_with("assets/inter-latin-wght-normal-")).filter(|_| is_served);
+    let rule = name.map(|name| {
+        format!(
+            "@font-face {{ font-family: \"Inter Variable\"; font-weight: 100 900; font-display: swap; src: url(../{name}) \
+             format(\"woff2\"); }}\n\n"
+        )
+    });
+    rule.unwrap_or_default()
+}
+
 /// Adds the console to `outside`.
-pub(super) fn add_routes(outside: Route) -> Route {
-    let compressed = Arc::new(Compressed::default());
+pub(super) fn add_routes(outside: Route, branding: &Arc<Branding>) -> Route {
+    let compressed = Arc::new(Compressed { branding: Arc::clone(branding), files: Mutex::default() });
     let route = PAGES.into_iter().fold(outside, |route, path| {
         route.at(path, get(file(&compressed, |_| Some(PAGE.to_owned()), "no-cache")))
     });
@@ -87,7 +126,7 @@ async fn respond(
     compressed: &Compressed,
 ) -> poem::Result<Response> {
     let name = name.ok_or(NotFoundError)?;
-    let (file, kind) = Built::get(&name).zip(media_type(&name)).ok_or(NotFoundError)?;
+    let (file, kind) = Content::of(&name, &compressed.branding).zip(media_type(&name)).ok_or(NotFoundError)?;
     let accept = request.header(header::ACCEPT_ENCODING).unwrap_or_default();
     let encoding = if is_compressible(kind) { Encoding::choose(accept) } else { None };
     let tag = tag(&file, encoding);
@@ -104,7 +143,7 @@ async fn respond(
     }
     let response = response.content_type(kind);
     match encoding {
-        None => Ok(response.body(bytes(file))),
+        None => Ok(response.body(file.bytes)),
         Some(encoding) => {
             let body = compressed.get(file, encoding).await?;
             Ok(response.header(header::CONTENT_ENCODING, encoding.name()).body(body))
@@ -113,16 +152,9 @@ async fn respond(
 }
 
 /// The entity tag: the hash of the file and its coding, because each representation needs its own (RFC 9110 §8.8.3.3).
-fn tag(file: &EmbeddedFile, encoding: Option<Encoding>) -> String {
+fn tag(file: &Content, encoding: Option<Encoding>) -> String {
     let suffix = encoding.map(|encoding| format!("-{}", encoding.name())).unwrap_or_default();
-    format!("\"{}{suffix}\"", hex(&file.metadata.sha256_hash()[..16]))
-}
-
-fn bytes(file: EmbeddedFile) -> Bytes {
-    match file.data {
-        std::borrow::Cow::Borrowed(data) => Bytes::from_static(data),
-        std::borrow::Cow::Owned(data) => data.into(),
-    }
+    format!("\"{}{suffix}\"", hex(&file.hash[..16]))
 }
 
 fn media_type(name: &str) -> Option<&'static str> {
@@ -142,21 +174,23 @@ fn is_compressible(media_type: &str) -> bool {
 }
 
 /// Compressed files, each made once, at its first request.
-#[derive(Default)]
-struct Compressed(Mutex<HashMap<Version, Arc<OnceCell<Bytes>>>>);
+struct Compressed {
+    branding: Arc<Branding>,
+    files: Mutex<HashMap<Version, Arc<OnceCell<Bytes>>>>,
+}
 
 /// A hash of a file, and a coding.
 type Version = ([u8; 32], Encoding);
 
 impl Compressed {
     /// Returns `file` in `encoding`. Concurrent requests wait for the first one.
-    async fn get(&self, file: EmbeddedFile, encoding: Encoding) -> poem::Result<Bytes> {
+    async fn get(&self, file: Content, encoding: Encoding) -> poem::Result<Bytes> {
         let cell = {
-            let mut cells = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(cells.entry((file.metadata.sha256_hash(), encoding)).or_default())
+            let mut cells = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(cells.entry((file.hash, encoding)).or_default())
         };
         let made = cell.get_or_try_init(|| async {
-            let compressed = spawn_blocking(move || encoding.compress(&file.data)).await;
+            let compressed = spawn_blocking(move || encoding.compress(&file.bytes)).await;
             let compressed = compressed.map_err(poem::error::InternalServerError)?;
             compressed.map(Bytes::from).map_err(poem::error::InternalServerError)
         });

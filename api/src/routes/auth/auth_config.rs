@@ -24,6 +24,8 @@ pub struct AuthConfigApi(pub Arc<AppState>);
 crate::texts! {
     /// A version of the program, as in Semantic Versioning.
     VersionText { length: 1..=50, example: "0.1.0" }
+    /// A path on this server.
+    LogoPath { length: 1..=100, example: "/brand/logo-8a3f0c51d7e9b264.svg" }
 }
 
 /// Authentication settings of this installation.
@@ -43,6 +45,9 @@ struct AuthConfig {
     registration: bool,
     /// Name of the product, for display.
     product_name: Name,
+    /// Path of the logo on this server. `null`: the installation has no logo of its own.
+    #[oai(nullable)]
+    logo_path: Option<LogoPath>,
     /// Environment of the installation.
     environment: EnvironmentName,
     /// Version of the program. It is also in the header `X-Insula-Version` of every response.
@@ -80,7 +85,8 @@ impl AuthConfigApi {
             password_min_length: min_length(),
             password_max_length: *Passwords::LENGTH.end(),
             registration: true,
-            product_name: Name(self.0.product_name.clone()),
+            product_name: Name(self.0.branding.product.clone()),
+            logo_path: self.0.branding.logo_path().map(|path| LogoPath(path.to_owned())),
             environment: match self.0.environment == Environment::Production.as_str() {
                 true => EnvironmentName::Production,
                 false => EnvironmentName::Development,

@@ -3,6 +3,7 @@
 //! Precedence: defaults < file < `.env` < environment < flags. Each setting is `INSULA_<NAME>` or `INSULA_<NAME>_FILE`
 //! (the value is read from that file); `DATABASE_URL`, `REDIS_URL`, `RUST_LOG`, `NO_COLOR` and `OTEL_*` keep their usual names.
 
+mod branding;
 mod ca_bundle;
 mod database_url;
 mod dotenv;
@@ -16,6 +17,7 @@ mod value;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+pub use branding::{Logo, LogoFormat};
 pub use ca_bundle::CaBundle;
 pub(crate) use ca_bundle::pem;
 pub use database_url::DatabaseUrl;
@@ -30,6 +32,7 @@ use value::Value;
 pub use value::{CspMode, Environment, Networks, OriginList, PasswordLength, PasswordMemory, ProductName};
 
 use crate::base::{
+    accent::Accent,
     crypto::{MasterKey, Secret},
     rate::Rate,
 };
@@ -74,6 +77,8 @@ macro_rules! settings { ($($field:ident: $kind:ty = $name:literal, $default:lite
 settings! {
     environment: Environment = "INSULA_ENVIRONMENT", "development", "`development` (permissive, coloured logs) or `production` (refuses insecure settings, JSON logs)";
     product_name: ProductName = "INSULA_PRODUCT_NAME", "Insula", "Name of the product in e-mails, on pages and in the web console: 1 to 50 characters";
+    logo_file: Option<Logo> = "INSULA_LOGO_FILE", "", "Path of the logo on pages, in the web console and in e-mails: a PNG image, or an SVG image (not shown in e-mails), of at most 64 KiB";
+    accent_color: Option<Accent> = "INSULA_ACCENT_COLOR", "", "Colour of buttons and links on pages, in the web console and in e-mails, such as `#7a1f5c`; darkened in the light theme and lightened in the dark theme as far as readable contrast needs";
     bind: SocketAddr = "INSULA_BIND", "127.0.0.1:8080", "IP address and port to listen on; port 0 picks a free port";
     ops_bind: SocketAddr = "INSULA_OPS_BIND", "127.0.0.1:9090", "IP address and port of the ops port, which is for operators only: `/metrics`, `/livez`, `/readyz`; port 0 picks a free port";
     public_url: Option<String> = "INSULA_PUBLIC_URL", "", "Public URL of this installation, such as `https://insula.example`; if unset, the URL of the listen address";

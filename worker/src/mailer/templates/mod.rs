@@ -50,6 +50,10 @@ pub(super) struct Branding {
     pub(super) home: String,
     /// E-mail address for reports of abuse.
     pub(super) abuse: String,
+    /// URL of the logo, if the operator has one that mail programs show.
+    pub(super) logo: Option<String>,
+    /// Colour of buttons and links.
+    pub(super) accent: String,
 }
 
 /// All compiled templates.
@@ -288,6 +292,8 @@ impl TemplateValues {
             product => branding.product.clone(),
             home => branding.home.clone(),
             abuse => branding.abuse.clone(),
+            logo => branding.logo.clone(),
+            accent => branding.accent.clone(),
             subject => subject,
             to => self.to.clone(),
             name => self.name.clone(),

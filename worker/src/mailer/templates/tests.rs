@@ -12,6 +12,8 @@ fn branding() -> Branding {
         product: "Insula".into(),
         home: "https://insula.example".into(),
         abuse: "abuse@insula.example".into(),
+        logo: Some("https://insula.example/brand/logo-0a1b.png".into()),
+        accent: "#7a1f5c".into(),
     }
 }
 

@@ -1,0 +1,1 @@
+import{F as e,J as t,jt as n,k as r,kt as i}from"./vendor-BEfmhohn.js";var a=e({__name:`ProjectDot`,props:{color:{}},setup(e){return(a,o)=>(t(),r(`span`,{class:i([`inline-block size-2.5 shrink-0 rounded-full`,e.color?``:`border border-control`]),style:n(e.color?{background:e.color}:{}),"aria-hidden":`true`},null,6))}});export{a as t};

@@ -1,1 +1,0 @@
-import{A as e,At as t,I as n,Mt as r,Y as i}from"./vendor-Bg4LZAzE.js";var a=n({__name:`ProjectDot`,props:{color:{}},setup(n){return(a,o)=>(i(),e(`span`,{class:t([`inline-block size-2.5 shrink-0 rounded-full`,n.color?``:`border border-control`]),style:r(n.color?{background:n.color}:{}),"aria-hidden":`true`},null,6))}});export{a as t};

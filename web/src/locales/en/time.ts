@@ -1,0 +1,7 @@
+// Texts of the week, the timer and the report.
+export default {
+  timer: { what: 'What are you working on?  Try “9-11:30 Design {\'@\'}WEB”', hint: 'With a time range or duration, the entry is logged; without one, the timer starts.', start: 'Start', stop: 'Stop timer', add: 'Log {time}', added: 'Logged: {time}', stopped: 'Stopped after {time}.', seconds: '{n} s', running: 'Elapsed time', again: 'Continue {what}', gap: 'This time does not exist: the clocks go forward.' },
+  zone: { differs: 'Your profile uses {mine}, but this device is in {here}.', use: 'Use {here}', keep: 'Keep {mine}' },
+  week: { label: 'Time by project and day', dayOf: 'Entries of the day', cell: '{project}, {day}', before: 'Previous week', after: 'Next week', zone: 'Your time zone; change it in your account', locked: 'This period is locked.', future: 'Time in the future can’t be logged.', several: 'Several entries: edit them in the list below.', notTime: '“{typed}” is not a duration. Try 1:30, 90m or 9-11:30.', addRow: 'Add a project', copy: 'Copy last week’s projects', empty: 'No time logged on this day', emptyHint: 'Type into the week above, or start the timer.', untitled: 'No description', deleted: '{time} deleted.' },
+  reports: { when: 'Period', weeks: 'Last week | Last week | Last {n} weeks', everybody: 'Time of all members.', mine: 'Your own time.', none: 'No time in this period', noneHint: 'Choose another period, or log some time.', byDay: 'Hours by day and project', byProject: 'By project' },
+}
