@@ -1,12 +1,12 @@
-import { i18n } from '@/locales'
+import { i18n, refusal } from '@/locales'
 import type { components } from './schema'
 
 type Body = components['schemas']['Problem']
 
 /** A refusal of the API (RFC 9457). */
 export class Problem extends Error {
-  constructor(readonly body: Body, readonly retryAfter?: number) {
-    super(body.message)
+  constructor(readonly body: Body, readonly retryAfter?: number, message = body.message) {
+    super(message)
   }
 
   get code() { return this.body.error }
@@ -26,10 +26,11 @@ export class Problem extends Error {
   static async of(response: Response) {
     const body = await response.clone().json().catch(() => null) as Body | null
     const retry = Number(response.headers.get('retry-after')) || undefined
+    const message = body && await refusal(body.error, { permission: body.permission, seconds: body.retry_after ?? retry })
     return new Problem(body ?? {
       type: 'about:blank', title: response.statusText, status: response.status, detail: '', instance: '', error: 'INTERNAL_ERROR',
       message: `The server answered ${response.status}.`, errors: [], request_id: response.headers.get('x-request-id') ?? '', trace_id: '',
-    }, retry)
+    }, retry, message ?? undefined)
   }
 }
 

@@ -17,7 +17,7 @@ export const i18n = createI18n({
   missing: (locale, key) => { console.error(`There is no text for ${key} in ${locale}.`) },
 })
 
-function load(locale: Locale, name: Texts) {
+function load(locale: Locale, name: Texts | 'problems') {
   const path = `./${locale}/${name}.ts`
   const request = requests.get(path) ?? files[path]!().then(texts => { i18n.global.mergeLocaleMessage(locale, texts) })
   requests.set(path, request)
@@ -30,6 +30,15 @@ export async function loadTexts(names: readonly Texts[]) {
   for (const name of names) needed.add(name)
   await language
   await Promise.all(names.map(name => load(i18n.global.locale.value, name)))
+}
+
+/** The sentence for an error of the API in the language of the user. In English, the sentence of the API is shown. */
+export async function refusal(code: string, values: Record<string, unknown>) {
+  await language
+  const locale = i18n.global.locale.value, key = `refused.${code}`
+  if (locale === 'en') return undefined
+  await load(locale, 'problems').catch(() => {})
+  return i18n.global.te(key, locale) ? i18n.global.t(key, values) : undefined
 }
 
 /** Changes the language, when all texts that are in use are loaded. */
