@@ -93,7 +93,7 @@ impl Setup {
 
     async fn send(&self, path: &str, request: reqwest::RequestBuilder) -> Result<Value, String> {
         let request = if self.token.is_empty() { request } else { request.bearer_auth(&self.token) };
-        let response = request.send().await.map_err(|error| format!("{path}: {error}"))?;
+        let response = request.send().await.map_err(|error| format!("{path}: {error:?}"))?;
         let status = response.status();
         let body = response.text().await.map_err(|error| format!("{path}: {error}"))?;
         match status.is_success() {

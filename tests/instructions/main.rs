@@ -19,13 +19,14 @@ use self::callgrind::Callgrind;
 
 /// Requests of each kind that are counted, and before that, those that fill the caches.
 const REQUESTS: u64 = 10;
-const WARM_UP: u64 = 5;
+const WARM_UP: u64 = 8;
 
 /// How far a count may be from that of the file, in percent.
 const TOLERANCE: u64 = 10;
 
-/// What is remembered does not expire, and limits do not refuse.
-const SETTINGS: [(&str, &str); 4] = [
+/// What is remembered does not expire, and nothing is refused because the server is slow under valgrind.
+const SETTINGS: [(&str, &str); 5] = [
+    ("INSULA_DATABASE_ACQUIRE_TIMEOUT", "60"),
     ("INSULA_PASSWORD_MEMORY", "64"),
     ("INSULA_SESSION_CACHE_TTL", "3600"),
     ("INSULA_ACCESS_TOKEN_TTL", "7200"),
@@ -78,7 +79,8 @@ async fn run(writes: bool) -> Result<(), String> {
     for (name, request) in HOT_PATHS {
         console::progress(&format!("counting the instructions of {name}"));
         for number in 0..WARM_UP {
-            succeed(request(&client, number)).await?;
+            // The first ones can exceed a time limit, while valgrind translates the program.
+            drop(request(&client, number).await);
         }
         server.reset()?;
         for number in WARM_UP..WARM_UP + REQUESTS {

@@ -94,6 +94,8 @@ impl Report {
             text += "\n### SQLite\n\nA tenth of the organizations and of the time entries.\n\n";
             text += &floor_table(&self.sqlite);
         }
+        text += "\n![Latency of a list by the number of connections](performance/latency-over-load.svg)\n\n\
+                 ![CPU time of a list by the number of rows](performance/cost-over-rows.svg)\n";
         text
     }
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use insula_tests::{PASSWORD, TestRng, console, stats::median};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     Scale,
@@ -129,11 +129,22 @@ async fn cpu(programs: &Programs<'_>, on_floor: bool) -> [f64; 2] {
 pub(super) async fn refresh(setup: &Setup) -> Result<String, String> {
     let mut tokens = Vec::new();
     for _ in 0..SESSIONS {
-        let credentials = json!({ "email": REFRESHER, "password": PASSWORD });
-        let login = setup.post("/auth/login", credentials).await?;
+        let login = log_in(setup).await?;
         tokens.push(login["refresh_token"].as_str().ok_or("a log-in without a token")?.to_owned());
     }
     Ok(Scripts { token: "" }.refresh(&tokens))
+}
+
+/// Logs in, again if the server is still busy with the round before.
+async fn log_in(setup: &Setup) -> Result<Value, String> {
+    let credentials = json!({ "email": REFRESHER, "password": PASSWORD });
+    for _ in 0..10 {
+        if let Ok(login) = setup.post("/auth/login", credentials.clone()).await {
+            return Ok(login);
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    setup.post("/auth/login", credentials).await
 }
 
 /// Waits for a moment, so that the next round does not pay for sealing the events of this one.

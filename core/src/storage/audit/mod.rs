@@ -314,13 +314,10 @@ impl<P: WritePermission> OrgTx<P> {
             personal.extend(personal_data.map(|personal_data| personal_data.into_active_model().reset_all()));
         }
         if !events.is_empty() {
-            self.insert_many(events).await?;
+            self.insert_both(personal, events).await?;
             self.recorded();
         }
-        match personal.is_empty() {
-            true => Ok(()),
-            false => self.insert_many(personal).await,
-        }
+        Ok(())
     }
 }
 

@@ -7,7 +7,7 @@ use sea_orm::{DbErr, EntityTrait, Iterable, Statement};
 const MAX_VALUES: usize = 32_766;
 
 /// Maximum number of values in a list. The rest is for the other values of its statement.
-const MAX_LIST_VALUES: usize = 32_000;
+pub(super) const MAX_LIST_VALUES: usize = 32_000;
 
 /// Splits a list, in its order, into chunks for one statement each.
 pub(crate) fn chunks<T>(list: impl IntoIterator<Item = T>) -> impl Iterator<Item = Vec<T>> {

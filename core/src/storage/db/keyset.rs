@@ -50,7 +50,7 @@ where
 }
 
 /// The rows of the page, in its order, and one more, which shows whether there is a next page.
-fn page_query<K: SortKey, S: QueryFilter + QueryOrder + QuerySelect>(
+pub(super) fn page_query<K: SortKey, S: QueryFilter + QueryOrder + QuerySelect>(
     select: S,
     request: &PageRequest<K>,
 ) -> Result<S> {
@@ -90,7 +90,7 @@ fn after_position<C: ColumnTrait>(key: C, id: C, after: CursorPosition, descendi
 }
 
 /// The page, without the additional row.
-fn into_page<K: SortKey, T>(
+pub(super) fn into_page<K: SortKey, T>(
     mut data: Vec<T>,
     request: &PageRequest<K>,
     row: impl Fn(&T) -> &<K::Table as EntityTrait>::Model,

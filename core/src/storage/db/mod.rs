@@ -12,6 +12,8 @@ mod keyset;
 mod locks;
 mod login_check;
 mod bulk_update;
+mod insert_both;
+mod linked_page;
 mod org_tx;
 mod like;
 mod chunks;

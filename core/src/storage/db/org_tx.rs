@@ -159,7 +159,7 @@ impl<P: RequiredPermission> OrgTx<P> {
 
 impl<P: WritePermission> OrgTx<P> {
     /// Records that rows of `E` change.
-    fn wrote<E: TenantTable>(&self) {
+    pub(super) fn wrote<E: TenantTable>(&self) {
         self.open.wrote();
         if E::AFFECTS_ACCESS {
             self.open.invalidate(Invalidation::Org(self.org()));

@@ -29,7 +29,7 @@ use crate::{
 #[must_use]
 pub struct ScopedQuery<'tx, E: EntityTrait> {
     pub(super) tx: &'tx Transaction,
-    org: OrgId,
+    pub(super) org: OrgId,
     select: Select<E>,
     /// Only deleted rows, or only rows that are not deleted; `None` for both.
     deleted: Option<bool>,

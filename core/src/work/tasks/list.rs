@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, Condition, sea_query::Expr};
 
 use super::{
-    Column, Entity, Priority, Task, TaskStatus, TaskWithTags, access::visible_with_deleted_projects, tags_of,
-    task_tags, truncate_to_microseconds, visible, with_tags,
+    Column, Entity, Priority, Task, TaskStatus, TaskWithTags, access::visible_with_deleted_projects, task_tags,
+    truncate_to_microseconds, visible, with_tags,
 };
 use crate::{
     Result,
@@ -71,7 +71,7 @@ impl SortKey for TaskKey {
     }
 }
 
-/// Lists one page of the tasks that the caller can see, with two queries.
+/// Lists one page of the tasks that the caller can see, with one query.
 ///
 /// # Errors
 /// `NOT_A_MEMBER` if a superuser who is not a member filters for their own tasks; `Forbidden` for deleted tasks without
@@ -101,9 +101,10 @@ pub async fn list(
         let has_it = task_tags::Column::TagId.eq(tag);
         tasks = tasks.where_in::<task_tags::Entity>(Column::Id, task_tags::Column::TaskId, has_it);
     }
-    let page = tasks.page(listing).await?;
-    let mut tags = tags_of(tx, page.data.iter().map(|task| task.id).collect()).await?;
-    let with_tags = |task: Task| TaskWithTags { tags: tags.remove(&task.id).unwrap_or_default(), task };
+    let (task, tag) = (task_tags::Column::TaskId, task_tags::Column::TagId);
+    let page = tasks.page_with_links::<task_tags::Entity, _>(listing, task, tag).await?;
+    let with_tags =
+        |(task, tags): (_, Vec<_>)| TaskWithTags { task, tags: tags.into_iter().map(TagId).collect() };
     Ok(Page { data: page.data.into_iter().map(with_tags).collect(), next: page.next })
 }
 

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, Condition};
 
-use super::{Column, Entity, LONGEST, TimeEntryWithTags, tags_of, time_entry_tags, visible};
+use super::{Column, Entity, LONGEST, TimeEntryWithTags, time_entry_tags, visible};
 use crate::{
     Result,
     base::{
@@ -118,11 +118,9 @@ pub async fn list(
         tx.find::<Entity>()
     };
     let entries = filter.apply(tx, entries.filter(visible(tx)?))?;
-    let page = entries.page(listing).await?;
-    let mut tags = tags_of(tx, page.data.iter().map(|entry| entry.id)).await?;
-    let entry_with_tags = page.data.into_iter().map(|entry| {
-        let tags = tags.remove(&entry.id).unwrap_or_default();
-        TimeEntryWithTags { entry, tags }
-    });
-    Ok(Page { data: entry_with_tags.collect(), next: page.next })
+    let (entry, tag) = (time_entry_tags::Column::TimeEntryId, time_entry_tags::Column::TagId);
+    let page = entries.page_with_links::<time_entry_tags::Entity, _>(listing, entry, tag).await?;
+    let with_tags =
+        |(entry, tags): (_, Vec<_>)| TimeEntryWithTags { entry, tags: tags.into_iter().map(TagId).collect() };
+    Ok(Page { data: page.data.into_iter().map(with_tags).collect(), next: page.next })
 }

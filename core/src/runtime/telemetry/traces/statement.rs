@@ -13,9 +13,23 @@ pub(super) fn summary(sql: &str) -> (String, Option<&str>) {
         "UPDATE" => "UPDATE ",
         _ => return (operation, None),
     };
-    let rest = sql.find(before_table).map(|at| sql[at + before_table.len()..].trim_start_matches('"'));
+    let rest = outside_parentheses(sql, before_table).map(|rest| rest.trim_start_matches('"'));
     let table = rest.map(name_at).filter(|table| !table.is_empty());
     (operation, table)
+}
+
+/// What follows the first `word` that is not inside of parentheses, such as those of a subquery.
+fn outside_parentheses<'a>(sql: &'a str, word: &str) -> Option<&'a str> {
+    let mut depth = 0_usize;
+    let start = sql.char_indices().find(|(at, character)| {
+        match character {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth == 0 && sql[*at..].starts_with(word)
+    });
+    start.map(|(at, _)| &sql[at + word.len()..])
 }
 
 /// The name with which `text` begins; empty if it begins with something else.
@@ -36,6 +50,7 @@ mod tests {
             (r#"UPDATE "outbox" SET "state" = 'done'"#, "UPDATE", Some("outbox")),
             ("DELETE FROM sessions", "DELETE", Some("sessions")),
             ("SELECT 1", "SELECT", None),
+            (r#"SELECT "id", (SELECT max("id") FROM "tags") FROM "tasks""#, "SELECT", Some("tasks")),
             (r#"SELECT * FROM (SELECT "id" FROM "tasks")"#, "SELECT", None),
             ("SET LOCAL insula.org = 'a'", "SET", None),
             ("begin", "BEGIN", None),
