@@ -8,7 +8,7 @@ const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-pra
 /** How to reach each state of the console. `desk`: not on phones. */
 const STATES = [
   { path: '/login', open: true }, { path: '/register', open: true }, { path: '/forgot', open: true },
-  { path: '/verify', open: true, ready: '#email:visible' }, { path: '/verify#undo=x', open: true }, { path: '/reset#token=x', open: true, ready: '#new-password:visible' }, { path: '/accept#token=x', open: true, ready: '#way:visible' },
+  { path: '/verify', open: true, ready: '#email:visible' }, { path: '/reset#token=x', open: true, ready: '#new-password:visible' }, { path: '/verify#undo=x', open: true, ready: '#confirm-button:visible' }, { path: '/accept#token=x', open: true, ready: '#way:visible' },
   { path: '/o/demo/time', ready: '[role=grid]' },
   { path: '/o/demo/reports', ready: 'h1' },
   { path: '/o/demo/members', ready: 'text=Mia Member' },
@@ -43,7 +43,8 @@ export const axe = Object.fromEntries(['light', 'dark'].flatMap(colorScheme => [
     await page.goto(base + state.path)
     await page.waitForSelector(state.ready ?? 'h1')
     await state.act?.(page)
-    await page.waitForLoadState('networkidle')
+    // Chromium keeps a request open whose answer no script reads.
+    if (!state.path.startsWith('/accept')) await page.waitForLoadState('networkidle').catch(() => assert.fail(`${state.path} is never idle`))
     await check(page, `${state.name ?? state.path}`).catch(error => problems.push(error.message))
   }
   const shown = STATES.filter(state => size === 'desk' || !state.desk)

@@ -5,9 +5,11 @@ import { axe } from './axe.mjs'
 import { bulk } from './bulk.mjs'
 import { startBrowser } from './browser.mjs'
 import { flows } from './flows.mjs'
+import { hostile } from './hostile.mjs'
 import { links } from './links.mjs'
 import { member } from './member.mjs'
 import { offline } from './offline.mjs'
+import { states } from './states.mjs'
 import { start } from './start.mjs'
 import { time } from './time.mjs'
 import { startServer } from './server.mjs'
@@ -16,7 +18,7 @@ const server = await startServer(process.env.INSULA_BINARY ?? '../target/debug/i
 const world = { ...await startBrowser(server.url, server.password), base: server.url, password: server.password }
 const wanted = process.argv[2]
 let failed = 0, passed = 0
-for (const [name, test] of Object.entries({ ...flows, ...start, ...member, ...account, ...offline, ...time, ...links, ...bulk, ...axe })) {
+for (const [name, test] of Object.entries({ ...flows, ...start, ...member, ...account, ...offline, ...time, ...links, ...bulk, ...states, ...hostile, ...axe })) {
   if (wanted && !name.includes(wanted)) continue
   const began = Date.now()
   try {

@@ -9,7 +9,7 @@ export async function startServer(binary, settings = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'insula-web-'))
   const env = {
     PATH: process.env.PATH, INSULA_DATA_DIR: join(folder, 'data'), INSULA_PASSWORD_MEMORY: '8', INSULA_OPS_BIND: '127.0.0.1:0', INSULA_BIND: '127.0.0.1:0', INSULA_DRAIN_DELAY: '0', NO_COLOR: '1', RUST_LOG: 'warn',
-    INSULA_LIMIT_LOG_IN: '10000/min', INSULA_LIMIT_READ: '100000/min', INSULA_LIMIT_WRITE: '10000/min', INSULA_LIMIT_ADDRESS: '100000/min', INSULA_LIMIT_EXPORT: '1000/h', INSULA_LIMIT_BULK: '1000/min', ...settings,
+    INSULA_LIMIT_LOG_IN: '10000/min', INSULA_LIMIT_READ: '100000/min', INSULA_LIMIT_WRITE: '10000/min', INSULA_LIMIT_ADDRESS: '100000/min', INSULA_LIMIT_EXPORT: '1000/h', INSULA_LIMIT_BULK: '1000/min', INSULA_LIMIT_EMAIL_LINKS: '1000/min', INSULA_LIMIT_REGISTER: '1000/min', INSULA_LIMIT_RESET: '1000/min', ...settings,
   }
   execFileSync(binary, ['seed', 'demo'], { env, cwd: folder, stdio: 'pipe' })
   const child = spawn(binary, ['serve'], { env, cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })

@@ -88,7 +88,8 @@ impl Branding {
         if let Some(colors) = &self.colors {
             let _ = writeln!(head, "    <link rel=\"stylesheet\" href=\"{up}{}\">", &colors.path[1..]);
         }
-        let icon = self.logo.as_ref().map_or_else(|| "data:,".to_owned(), |logo| format!("{up}{}", &logo.path[1..]));
+        let icon =
+            self.logo.as_ref().map_or_else(|| "data:,".to_owned(), |logo| format!("{up}{}", &logo.path[1..]));
         let _ = writeln!(head, "    <link rel=\"icon\" href=\"{icon}\">");
         head
     }

@@ -48,7 +48,9 @@ impl Policy {
                  frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox"
             }
             (_, CspMode::Disabled) => return None,
-            (Self::Image, _) => "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox",
+            (Self::Image, _) => {
+                "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"
+            }
             (Self::Data, _) => "default-src 'none'; frame-ancestors 'none'",
             (Self::Mailbox, _) => {
                 "default-src 'none'; style-src 'self'; img-src data:; frame-src 'self'; base-uri 'none'; \

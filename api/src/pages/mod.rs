@@ -39,7 +39,10 @@ pub fn add_routes(outside: Route, branding: &Arc<Branding>, console: bool) -> Ro
     };
     let html = |page: &str| {
         let page = page.replace("{console}", on).replace("{head}", &format!("{}{head}", branding.head("")));
-        Bytes::from(page.replace("{heading}", &branding.heading("")).replace("{product}", &escaped(&branding.product)))
+        Bytes::from(
+            page.replace("{heading}", &branding.heading(""))
+                .replace("{product}", &escaped(&branding.product)),
+        )
     };
     let outside = match console {
         true => console::add_routes(outside, branding),
@@ -54,7 +57,10 @@ pub fn add_routes(outside: Route, branding: &Arc<Branding>, console: bool) -> Ro
         .at("/links/page.js", get(file(SHARED, "text/javascript; charset=utf-8")))
         .at("/links/accept.js", get(file(ACCEPT_SCRIPT, "text/javascript; charset=utf-8")))
         .at("/links/links.js", get(file(SCRIPT, "text/javascript; charset=utf-8")))
-        .at("/links/links.css", get(file(STYLE.replace("{font}", &console::font(console)), "text/css; charset=utf-8")))
+        .at(
+            "/links/links.css",
+            get(file(STYLE.replace("{font}", &console::font(console)), "text/css; charset=utf-8")),
+        )
 }
 
 /// A page without scripts. `parts`: the content as HTML. `up`: the relative path to the home page.

@@ -63,14 +63,16 @@ fn light(chosen: Rgb) -> Shades {
 fn dark(chosen: Rgb) -> Shades {
     let accent = chosen.toward(WHITE, |shade| shade.contrast(DARK_GROUND) >= READABLE);
     let on_accent = accent.mixed(BLACK, 60).toward(BLACK, |shade| shade.contrast(accent) >= READABLE);
-    let soft = accent.mixed(DARK_GROUND, 75).toward(DARK_GROUND, |shade| shade.contrast(DARK_MUTED) >= READABLE);
+    let soft =
+        accent.mixed(DARK_GROUND, 75).toward(DARK_GROUND, |shade| shade.contrast(DARK_MUTED) >= READABLE);
     let text = accent.toward(WHITE, |shade| shade.contrast(soft) >= READABLE);
     Shades { accent, hover: accent.mixed(WHITE, 20), on_accent, soft, text }
 }
 
 impl Rgb {
     fn of(color: &Color) -> Self {
-        let digit = |place: usize| char::from(color.as_str().as_bytes()[place]).to_digit(16).unwrap_or_default();
+        let digit =
+            |place: usize| char::from(color.as_str().as_bytes()[place]).to_digit(16).unwrap_or_default();
         Self([1, 3, 5].map(|place| u8::try_from(digit(place) * 16 + digit(place + 1)).unwrap_or(u8::MAX)))
     }
 

@@ -80,7 +80,8 @@ impl Content {
 /// The rule of style sheets that loads the font of the console. Empty if the console is off, because its files are not
 /// served then.
 pub(super) fn font(is_served: bool) -> String {
-    let name = Built::iter().find(|name| name.starts_with("assets/inter-latin-wght-normal-")).filter(|_| is_served);
+    let name =
+        Built::iter().find(|name| name.starts_with("assets/inter-latin-wght-normal-")).filter(|_| is_served);
     let rule = name.map(|name| {
         format!(
             "@font-face {{ font-family: \"Inter Variable\"; font-weight: 100 900; font-display: swap; src: url(../{name}) \
@@ -126,7 +127,8 @@ async fn respond(
     compressed: &Compressed,
 ) -> poem::Result<Response> {
     let name = name.ok_or(NotFoundError)?;
-    let (file, kind) = Content::of(&name, &compressed.branding).zip(media_type(&name)).ok_or(NotFoundError)?;
+    let (file, kind) =
+        Content::of(&name, &compressed.branding).zip(media_type(&name)).ok_or(NotFoundError)?;
     let accept = request.header(header::ACCEPT_ENCODING).unwrap_or_default();
     let encoding = if is_compressible(kind) { Encoding::choose(accept) } else { None };
     let tag = tag(&file, encoding);

@@ -92,7 +92,8 @@ mod tests {
     fn a_logo_is_a_small_image_without_scripts() {
         let format = |bytes: &[u8]| Logo::check(bytes.to_vec()).map(|logo| logo.format);
         assert_eq!(format(b"\x89PNG\r\n\x1a\n..."), Some(LogoFormat::Png));
-        for svg in ["<svg/>", "\u{feff}<?xml version=\"1.0\"?>\n<svg></svg>", "<!-- by hand -->\n<SVG></SVG>"] {
+        for svg in ["<svg/>", "\u{feff}<?xml version=\"1.0\"?>\n<svg></svg>", "<!-- by hand -->\n<SVG></SVG>"]
+        {
             assert_eq!(format(svg.as_bytes()), Some(LogoFormat::Svg), "{svg}");
         }
         for wrong in [
