@@ -69,7 +69,7 @@ console-pictures: ## Take the pictures of the web console in docs/console
 	cargo build --workspace
 	INSULA_BINARY=$(abspath $(TARGET))/debug/insula web/run pictures
 
-bench: ## Measure requests and e-mails per second, time until a job starts, and the cost of jobs and audit events
+bench: ## Measure requests and e-mails per second, time until a job starts, and the cost of telemetry, jobs and audit events
 	cargo build --release --workspace
 	cargo bench --workspace --bench enqueue --bench audit --no-run
 	$(TARGET)/release/bench

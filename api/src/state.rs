@@ -88,6 +88,8 @@ pub struct AppState {
     pub console: bool,
     /// `development` or `production`.
     pub environment: &'static str,
+    /// Does the access log show paths that no route has?
+    pub shows_unknown_paths: bool,
     /// Name of the product, as users see it.
     pub product_name: String,
     /// Languages of e-mails, as BCP 47 language tags.

@@ -197,6 +197,7 @@ fn state(config: &Config, db: &Db, master: &MasterKey, passwords: Passwords, pub
         migrated: AtomicBool::new(false),
         console: config.console,
         environment: config.environment.as_str(),
+        shows_unknown_paths: config.shows_unknown_paths(),
         product_name: config.product_name.0.clone(),
         locales: mail_languages(config.mail_templates.as_deref()),
     }

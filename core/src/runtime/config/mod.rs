@@ -218,6 +218,13 @@ impl Config {
         self.environment == Environment::Production
     }
 
+    /// Does the access log show paths that no route has? They help developers who look at the console. They can contain
+    /// anything, so they are in no log that is kept or sent elsewhere.
+    pub fn shows_unknown_paths(&self) -> bool {
+        let endpoint = self.otlp_logs_endpoint.as_ref().or(self.otlp_endpoint.as_ref());
+        !self.is_production() && self.log_dir.is_none() && endpoint.is_none()
+    }
+
     /// Are migrations applied at start?
     pub fn migrates_on_start(&self) -> bool {
         self.migrate_on_start.unwrap_or(!self.is_production())
