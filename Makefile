@@ -69,7 +69,7 @@ console-pictures: ## Take the pictures of the web console in docs/console
 	cargo build --workspace
 	INSULA_BINARY=$(abspath $(TARGET))/debug/insula web/run pictures
 
-bench: ## Measure requests beside a floor; QUICK=1 for two minutes, UPDATE=1 to write docs/performance.md, RUNS="mails latency"
+bench: ## Measure requests beside a floor; QUICK=1 for two minutes, UPDATE=1 to write docs/performance.md, RUNS="mails latency telemetry"
 	cargo build --release --workspace
 	$(TARGET)/release/bench $(if $(QUICK),--quick) $(if $(UPDATE),--update-docs) $(RUNS)
 

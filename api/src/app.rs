@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use insula_core::runtime::config::Environment;
 use poem::{Endpoint, EndpointExt, IntoEndpoint, Response, Route, endpoint::BoxEndpoint};
 use poem_openapi::{OpenApi, OpenApiService};
 
@@ -78,7 +77,7 @@ pub fn build(
         )),
     );
     let (counting, origins) = (Arc::clone(&state), state.origins.clone());
-    let unknown = match state.environment == Environment::Development.as_str() {
+    let unknown = match state.shows_unknown_paths {
         true => UnknownPaths::Shown,
         false => UnknownPaths::Hidden,
     };

@@ -90,6 +90,8 @@ pub struct AppState {
     pub environment: &'static str,
     /// Name, logo and colours of the product.
     pub branding: Arc<Branding>,
+    /// Does the access log show paths that no route has?
+    pub shows_unknown_paths: bool,
     /// Languages of e-mails, as BCP 47 language tags.
     pub locales: Vec<String>,
 }

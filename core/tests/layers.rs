@@ -169,6 +169,12 @@ fn each_crate_is_named_in_its_own_room_alone() {
         ("minijinja", &["worker/src/mailer/templates/mod.rs"], &["core/src", "api/src", "worker/src"]),
         ("opentelemetry_sdk", &["core/src/runtime/telemetry/"], &["core/src", "api/src", "worker/src"]),
         ("opentelemetry_otlp", &["core/src/runtime/telemetry/otlp/"], &["core/src", "api/src", "worker/src"]),
+        (
+            "opentelemetry_appender_tracing",
+            &["core/src/runtime/telemetry/otlp/"],
+            &["core/src", "api/src", "worker/src"],
+        ),
+        ("logroller", &["core/src/runtime/telemetry/log_files.rs"], &["core/src", "api/src", "worker/src"]),
         ("dotenvy", &["core/src/runtime/config/"], &["core/src", "api/src", "worker/src"]),
     ];
     for (krate, rooms, folders) in rooms {
@@ -296,6 +302,6 @@ fn every_escape_is_counted_and_reasoned() {
             ".commit_unaudited()"
         ]
         .map(count),
-        [32, 9, 22, 2, 13]
+        [33, 9, 22, 2, 13]
     );
 }

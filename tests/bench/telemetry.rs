@@ -1,5 +1,5 @@
-//! The cost of telemetry on an authenticated read: traces off, on with 1 % of the traces, and on with all of them. The
-//! collector accepts and keeps nothing.
+//! The cost of telemetry on an authenticated read: off, metrics with 1 % of the traces, with all of them, and with all traces
+//! and logs. The collector accepts everything and keeps nothing.
 
 use insula_tests::stats::median;
 use insula_tests::{
@@ -17,21 +17,25 @@ const ROUNDS: usize = 5;
 /// Connections of wrk.
 const CONNECTIONS: u32 = 16;
 
-/// Measures the three configurations in turns.
+/// Measures the configurations in turns.
 pub(crate) async fn measure(rng: &mut TestRng, seconds: u32) -> Result<(), String> {
-    console::title("cost of telemetry: GET /users/me on SQLite, with traces, metrics and logs over OTLP");
+    console::title("cost of telemetry: GET /users/me on SQLite, exported over OTLP");
     let receiver = OtlpReceiver::in_mode(OtlpTransport::Grpc, ReceiverMode::Discard).await;
-    let exporting = |share: &'static str| {
+    let exporting = |share: &str, logs: &str| {
         let mut settings = receiver.settings();
         settings.retain(|(name, _)| !name.ends_with("SCHEDULE_DELAY"));
         settings.push(("OTEL_TRACES_SAMPLER", "traceidratio".to_owned()));
         settings.push(("OTEL_TRACES_SAMPLER_ARG", share.to_owned()));
+        settings.push(("OTEL_LOGS_EXPORTER", logs.to_owned()));
         settings
     };
     let mut setups = Vec::new();
-    for (name, settings) in
-        [("off", Vec::new()), ("1 % of the traces", exporting("0.01")), ("all traces", exporting("1"))]
-    {
+    for (name, settings) in [
+        ("off", Vec::new()),
+        ("metrics, 1 % of the traces", exporting("0.01", "none")),
+        ("metrics, all traces", exporting("1", "none")),
+        ("metrics, all traces, logs", exporting("1", "otlp")),
+    ] {
         console::progress(&format!("starting: {name}"));
         let config = ClusterConfig { settings, ..setup::embedded(DatabaseKind::Sqlite) };
         let mut setup = Setup::start(name, config).await?;

@@ -29,6 +29,9 @@ const CHECKPOINT: &str = "audit::checkpoint";
 pub(crate) struct LogFile(Option<File>);
 
 impl LogFile {
+    /// Keeps nothing.
+    pub(crate) const NONE: Self = Self(None);
+
     /// A new file in the folder of the run. Without such a folder, nothing is kept.
     pub(crate) fn create() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);

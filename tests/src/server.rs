@@ -130,8 +130,8 @@ impl Builder {
         let mut process =
             Process::start(&mut command, stop_signal).unwrap_or_else(|error| panic!("insula serve: {error}"));
         let (ready, listens) = oneshot::channel();
-        let stdout = Capture::of(process.pipes().stdout.take(), Some(ready));
-        let stderr = Capture::of(process.pipes().stderr.take(), None);
+        let stdout = Capture::of(process.pipes().stdout.take(), Some(ready), LogFile::NONE);
+        let stderr = Capture::of(process.pipes().stderr.take(), None, LogFile::create());
         // From here on a panic shows the output, because the server is dropped.
         let mut server = Server { process, url: String::new(), stdout, stderr, env, fake_smtp };
         match tokio::time::timeout(TIMEOUT, listens).await {
@@ -276,11 +276,14 @@ struct Capture {
 }
 
 impl Capture {
-    fn of(pipe: Option<impl Read + Send + 'static>, mut ready: Option<oneshot::Sender<String>>) -> Self {
+    fn of(
+        pipe: Option<impl Read + Send + 'static>,
+        mut ready: Option<oneshot::Sender<String>>,
+        mut file: LogFile,
+    ) -> Self {
         let text = Arc::new(Mutex::new(String::new()));
         let kept = Arc::clone(&text);
         let reader = pipe.map(|pipe| {
-            let mut file = LogFile::create();
             std::thread::spawn(move || {
                 for line in BufReader::new(pipe).lines().map_while(Result::ok) {
                     if let Some(url) = line.strip_prefix(READY)

@@ -204,6 +204,7 @@ pub(super) fn state(
         console: config.console,
         environment: config.environment.as_str(),
         branding: Arc::new(Branding::of(config)),
+        shows_unknown_paths: config.shows_unknown_paths(),
         locales: mail_languages(config.mail_templates.as_deref()),
     }
 }

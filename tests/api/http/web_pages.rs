@@ -103,7 +103,10 @@ async fn the_link_pages_link_to_the_first_page() {
     let server = Server::shared().await;
     for path in ["/accept", "/verify", "/reset"] {
         let html = page(&server.client(), path).await;
-        assert!(html.text().contains("<p id=\"onward\" hidden><a id=\"way\" class=\"button\" href=\"./\">"), "{path}");
+        assert!(
+            html.text().contains("<p id=\"onward\" hidden><a id=\"way\" class=\"button\" href=\"./\">"),
+            "{path}"
+        );
     }
     assert!(
         server.client().get("/links/page.js").await.text().contains("at(\"onward\").hidden = form !== null")

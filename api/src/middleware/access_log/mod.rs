@@ -96,7 +96,7 @@ where
     let path = template.map_or_else(|| unknown.line(&sent), str::to_owned);
     tracing::info!(
         target: "insula::access",
-        method = %method,
+        method = metrics::known_method(method.as_str()),
         path,
         status,
         ms,

@@ -188,7 +188,7 @@ settings! {
     log_queue: usize = "OTEL_BLRP_MAX_QUEUE_SIZE", "2048", "Maximum log lines that wait for their export; further ones are dropped and counted";
     log_batch: usize = "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", "512", "Maximum log lines of one export";
     metric_interval: Milliseconds = "OTEL_METRIC_EXPORT_INTERVAL", "60000", "Milliseconds between two exports of metrics";
-    log: String = "RUST_LOG", "info,sqlx=warn,sea_orm_migration=warn,hyper=warn", "Log filter, as tracing directives";
+    log: String = "RUST_LOG", "info,sqlx=warn,sea_orm_migration=warn,hyper=warn,apalis_core=warn", "Log filter, as tracing directives";
     log_dir: Option<PathBuf> = "INSULA_LOG_DIR", "", "Folder for log files (JSON lines), in addition to stderr: files of at most 10 MiB, of which 30 are kept, and errors in a file for each day; if unset, none";
     no_color: Option<String> = "NO_COLOR", "", "Set to any value to disable colours (no-color.org)";
 }
@@ -221,6 +221,13 @@ impl Config {
     /// Is this production?
     pub fn is_production(&self) -> bool {
         self.environment == Environment::Production
+    }
+
+    /// Does the access log show paths that no route has? They help developers who look at the console. They can contain
+    /// anything, so they are in no log that is kept or sent elsewhere.
+    pub fn shows_unknown_paths(&self) -> bool {
+        let endpoint = self.otlp_logs_endpoint.as_ref().or(self.otlp_endpoint.as_ref());
+        !self.is_production() && self.log_dir.is_none() && endpoint.is_none()
     }
 
     /// Are migrations applied at start?

@@ -9,7 +9,6 @@ mod batch;
 pub mod log_filter;
 mod log_drops;
 mod log_files;
-mod log_export;
 pub mod traces;
 mod otlp;
 mod heartbeat;
@@ -26,7 +25,7 @@ use tracing_subscriber::{
 };
 
 pub use self::{heartbeat::Heartbeat, log_files::LogFilesGuard, otlp::TelemetryExport};
-use self::{log_export::LogExportLayer, log_files::LogFiles};
+use self::{log_files::LogFiles, otlp::LogExportLayer};
 use crate::runtime::config::{Config, ConfigError, Environment};
 
 /// The target of the log lines with signed checkpoints of audit logs, which operators can store outside of the

@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, Condition, sea_query::Expr};
 
 use super::{
-    Column, Entity, Priority, Task, TaskStatus, TaskWithTags, access::visible_with_deleted_projects, task_tags,
-    truncate_to_microseconds, visible, with_tags,
+    Column, Entity, Priority, Task, TaskStatus, TaskWithTags, access::visible_with_deleted_projects,
+    task_tags, truncate_to_microseconds, visible, with_tags,
 };
 use crate::{
     Result,

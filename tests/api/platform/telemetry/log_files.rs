@@ -40,6 +40,11 @@ async fn lines_are_in_a_file_and_errors_also_in_that_of_the_day() {
     {
         assert!(!line[field].is_null(), "{field} in {line}");
     }
+    // Unknown paths are only for the console.
+    server.client().get("/unknown/hunter2").await.expect(404);
+    let is_unknown = |line: &Value| line["path"] == "-";
+    eventually("an unknown path", async || lines(&file).iter().any(is_unknown)).await;
+    assert!(!fs::read_to_string(&file).unwrap().contains("hunter2"));
     let today = chrono::Utc::now().format("serve-errors.%Y-%m-%d.jsonl").to_string();
     assert_eq!(names(&folder), [today.as_str(), "serve.jsonl"]);
     for (path, mode) in [(folder.clone(), 0o700), (file.clone(), 0o600), (folder.join(&today), 0o600)] {

@@ -1,4 +1,4 @@
-//! What must not be in an exported span.
+//! What must not be in an exported span or log line.
 
 use insula_tests::{Browser, Inbox, OtlpReceiver, OtlpTransport, PASSWORD, eventually, set_cookies};
 use serde_json::json;
@@ -6,7 +6,7 @@ use serde_json::json;
 use super::exporting;
 
 #[tokio::test]
-async fn spans_contain_no_personal_data_and_no_secrets() {
+async fn spans_and_logs_contain_no_personal_data_and_no_secrets() {
     let receiver = OtlpReceiver::start(OtlpTransport::Http).await;
     let server = exporting(&receiver).with_mail().env("OTEL_METRIC_EXPORT_INTERVAL", "100").start().await;
     let ada = server.client().register("ada@example.com").await;
@@ -32,6 +32,10 @@ async fn spans_contain_no_personal_data_and_no_secrets() {
             && spans.iter().filter(|span| span.name == "POST /api/v1/auth/login").count() >= 3
             && spans.iter().any(|span| span.attribute("http.request.method") == "_OTHER")
             && metrics.iter().any(|name| name == "http.server.request.duration")
+            && receiver
+                .logs()
+                .iter()
+                .any(|line| line.attributes.get("method").is_some_and(|method| method == "_OTHER"))
     })
     .await;
     let text = receiver.text();

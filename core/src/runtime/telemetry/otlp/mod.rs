@@ -4,6 +4,7 @@
 //! that a file or `.env` works too. TLS is the one of all outgoing connections ([`crate::runtime::tls`]).
 
 mod http_client;
+mod log_export;
 mod metric_export;
 mod signal;
 
@@ -14,11 +15,10 @@ use opentelemetry_otlp::SpanExporter;
 use opentelemetry_sdk::{Resource, metrics::SdkMeterProvider};
 use uuid::Uuid;
 
-use self::signal::Signal;
+pub(super) use self::log_export::LogExportLayer;
+use self::{log_export::LogExport, signal::Signal};
 use super::{
-    log_drops,
-    log_export::{self, LogExport},
-    metrics,
+    log_drops, metrics,
     traces::{self, SpanExport},
 };
 use crate::{

@@ -1,4 +1,4 @@
-//! Exports log lines to a collector, as the layer of `tracing` that is last in [`super::init`].
+//! Exports log lines to a collector, as the last layer of `tracing` in [`crate::runtime::telemetry::init`].
 //!
 //! The layer exists from the start of the process and does nothing until [`start`], because an export needs the runtime.
 
@@ -21,7 +21,7 @@ use tracing::{
 };
 use tracing_subscriber::{Layer, layer::Context, registry::LookupSpan};
 
-use super::{
+use crate::runtime::telemetry::{
     batch::{self, BatchExporter, BatchLimits, DropReason, RecordExport, RecordQueue},
     log_drops::LogDrop,
 };
@@ -36,7 +36,7 @@ static BRIDGE: OnceLock<Bridge> = OnceLock::new();
 
 /// The layer. It does nothing before [`start`].
 #[derive(Clone, Copy, Debug)]
-pub(super) struct LogExportLayer;
+pub(in crate::runtime::telemetry) struct LogExportLayer;
 
 fn is_exported(target: &str) -> bool {
     let is_below = |own: &&str| {
