@@ -33,7 +33,7 @@ use insula_core::{
     },
 };
 pub use templates::mail_languages;
-use templates::{Branding, Templates};
+use templates::{EmailBranding, Templates};
 pub use test_email::TestEmailError;
 use test_email::hint;
 
@@ -118,7 +118,7 @@ impl Mailer {
         let logo = config.logo_file.as_ref().filter(|logo| logo.format == LogoFormat::Png);
         let logo = logo.map(|logo| format!("{public_url}{}", logo.path()));
         let accent = config.accent_color.map_or(ACCENT.to_owned(), |accent| accent.light.accent.to_string());
-        let branding = Branding { product, home: public_url.clone(), abuse, logo, accent };
+        let branding = EmailBranding { product, home: public_url.clone(), abuse, logo, accent };
         let templates = Templates::open(config.mail_templates.as_deref(), branding).map_err(ConfigError)?;
         let transport = match (&config.smtp_url, &config.mail_folder, memory) {
             (Some(server), ..) => {

@@ -43,7 +43,7 @@ built_in! {
 }
 
 /// The values that all e-mails of an installation contain.
-pub(super) struct Branding {
+pub(super) struct EmailBranding {
     /// Product name.
     pub(super) product: String,
     /// URL of the product, without a slash at the end.
@@ -59,7 +59,7 @@ pub(super) struct Branding {
 /// All compiled templates.
 pub(super) struct Templates {
     environment: Environment<'static>,
-    branding: Branding,
+    branding: EmailBranding,
 }
 
 impl Templates {
@@ -67,7 +67,7 @@ impl Templates {
     ///
     /// # Errors
     /// One line per error, with file and line.
-    pub(super) fn open(own: Option<&Path>, branding: Branding) -> Result<Self, Vec<String>> {
+    pub(super) fn open(own: Option<&Path>, branding: EmailBranding) -> Result<Self, Vec<String>> {
         let mut texts: BTreeMap<String, String> =
             BUILT_IN.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
         if let Some(folder) = own {
@@ -283,7 +283,7 @@ impl TemplateValues {
         Self { name: Some("Ada Lovelace".into()), device, ..minimal }
     }
 
-    fn values(&self, branding: &Branding, subject: &str) -> Value {
+    fn values(&self, branding: &EmailBranding, subject: &str) -> Value {
         let device = self.device.as_ref().map(|device| {
             context! { name => device.name.clone(), ip => device.ip.clone(), at => device.at.clone() }
         });

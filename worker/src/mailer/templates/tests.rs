@@ -7,8 +7,8 @@ use insula_core::{
 
 use super::*;
 
-fn branding() -> Branding {
-    Branding {
+fn branding() -> EmailBranding {
+    EmailBranding {
         product: "Insula".into(),
         home: "https://insula.example".into(),
         abuse: "abuse@insula.example".into(),
@@ -62,7 +62,10 @@ fn every_email_has_text_and_html_and_escapes_user_input() {
         assert!(!subject.is_empty() && !subject.contains(['\r', '\n']), "{subject:?}");
         assert!(text.starts_with("Hello <script>alert(1)</script> Bcc: eve@example.com,\n"), "{text}");
         assert!(!html.contains("<script") && html.contains("&lt;script&gt;alert(1)"), "{html}");
-        assert!(!html.contains("<b>") && !html.contains("http-equiv") && !html.contains("<img"), "{html}");
+        assert!(!html.contains("<b>") && !html.contains("http-equiv"), "{html}");
+        // The only image is the logo of the operator.
+        assert_eq!(html.matches("<img").count(), 1, "{html}");
+        assert!(html.contains("<img src=\"https://insula.example/brand/"), "{html}");
         assert!(html.contains(&format!("<title>{}</title>", escaped(subject))), "{html}");
         for part in [text, html] {
             assert!(part.contains("ada@example.com"), "{template:?} does not name its recipient: {part}");
