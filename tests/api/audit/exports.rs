@@ -99,7 +99,7 @@ async fn a_table_has_no_formulas_in_it() {
 }
 
 /// The details of the event of an export with these filters.
-fn recorded(format: &str, filters: Value) -> Value {
+fn recorded(format: &str, filters: &Value) -> Value {
     let mut details = json!({
         "format": format, "from": null, "to": null, "seq_from": null, "seq_to": null, "request_id": null,
         "actions": null
@@ -131,9 +131,9 @@ async fn members_with_the_permission_export_and_it_is_recorded() {
     assert_eq!(
         rows_text,
         [
-            recorded("csv", json!({ "from": from, "actions": ["member.added", "member.removed"] })),
-            recorded("jsonl", json!({})),
-            recorded("csv", json!({})),
+            recorded("csv", &json!({ "from": from, "actions": ["member.added", "member.removed"] })),
+            recorded("jsonl", &json!({})),
+            recorded("csv", &json!({})),
         ]
     );
     assert_eq!(page["data"][1]["actor"]["label"], acme.email("bob"));

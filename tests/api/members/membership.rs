@@ -159,7 +159,7 @@ async fn a_suspended_member_has_no_access_until_reactivated() {
     let path = path(&adam, "mia").await;
     let suspended = adam.patch(&path, json!({ "status": "suspended" })).await.expect(200);
     assert_eq!((&suspended["status"], keys(&suspended)), (&json!("suspended"), vec!["member"]));
-    mia.get(org).await.problem(404, "NOT_FOUND");
+    mia.get(org).await.problem(403, "MEMBERSHIP_SUSPENDED");
     let explained = adam.post(
         &format!("{org}/authz/explain"),
         json!({ "permission": "tasks:create", "member_id": suspended["id"] }),

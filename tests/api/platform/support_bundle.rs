@@ -133,7 +133,7 @@ async fn a_bundle_of_a_broken_installation_says_what_is_broken() {
     assert!(output.status.success(), "{output:?}");
     let files = unpack(&env.folder().join("bundle.tar.gz"));
     assert!(files["database.txt"].contains("there is no file"), "{files:?}");
-    assert!(!env.folder().join("insula.db").exists(), "a bundle creates no database");
+    assert!(!env.folder().join("insula.db").try_exists().unwrap(), "a bundle creates no database");
     assert!(files["metrics.txt"].contains("cannot connect to 127.0.0.1 port 1"), "{files:?}");
     assert!(files["logs/unreadable.txt"].contains("/nowhere/log"), "{files:?}");
     assert_eq!(json_of(&files, "doctor.json")["ok"], false);

@@ -81,7 +81,10 @@ fn smells(config: &Config) -> Vec<(&'static str, &'static str)> {
 /// The folder for log files, which a server creates if it is missing.
 fn log_folder(folder: &Path) -> CheckResult {
     const NAME: &str = "log files";
-    let existing = folder.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("."));
+    let existing = folder
+        .ancestors()
+        .find(|folder| folder.try_exists().is_ok_and(|exists| exists))
+        .unwrap_or(Path::new("."));
     match access(existing, Access::WRITE_OK | Access::EXEC_OK) {
         Ok(()) if existing.is_dir() => disk(NAME, folder, "INSULA_LOG_DIR"),
         _ => CheckResult::failed(

@@ -5,10 +5,10 @@ use std::{
     io::{self, Write},
     os::unix::fs::OpenOptionsExt,
     path::Path,
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 use flate2::{Compression, write::GzEncoder};
+use insula_core::base::clock::Clock;
 
 use crate::cli::CliError;
 
@@ -49,7 +49,7 @@ pub(super) fn write(output: File, path: &Path, files: &[BundleFile]) -> Result<u
 
 fn write_all(output: File, files: &[BundleFile]) -> io::Result<u64> {
     let mut archive = tar::Builder::new(GzEncoder::new(output, Compression::default()));
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let now = u64::try_from(Clock::System.now().timestamp()).unwrap_or_default();
     for BundleFile { name, text } in files {
         let mut header = tar::Header::new_gnu();
         header.set_size(text.len() as u64);

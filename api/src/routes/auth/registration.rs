@@ -64,7 +64,7 @@ impl RegistrationApi {
         let AppState { db, passwords, mail, personal_organizations, .. } = &*self.0;
         let hash = passwords.hash(password).await?;
         if mail.hides_accounts {
-            email_links::evenly(self.register_hidden(&anybody.origin, new, hash)).await?;
+            Box::pin(email_links::evenly(self.register_hidden(&anybody.origin, new, hash))).await?;
             return Ok(OrAccepted::Accepted(email_links::CHECK_INBOX));
         }
         let mut tx = db.begin_global(anybody.origin).await?;

@@ -126,7 +126,7 @@ mod tests {
         let mut fields = FieldErrors::default();
         Rules { settings_rules, lock: PeriodLock::default() }.validate(span, at(12), &mut fields);
         match fields.into_result() {
-            Err(crate::Error::Invalid(_, errors)) => {
+            Err(Error::Invalid(_, errors)) => {
                 errors.into_iter().map(|error| format!("{} {}", error.field, error.code)).collect()
             }
             _ => Vec::new(),
