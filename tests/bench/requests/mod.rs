@@ -60,7 +60,12 @@ pub(crate) async fn measure(rng: &mut TestRng, scale: Scale, updates_docs: bool)
     // Before the database is filled.
     services::wrk()?;
     let mut report = Report::new(scale);
-    let postgres = ClusterConfig { has_redis: true, ..setup::embedded(DatabaseKind::Postgres) };
+    // Everything comes from one address, which gets half of the requests at the same time.
+    let settings = vec![
+        ("INSULA_MAX_REQUESTS", "1024".to_owned()),
+        ("INSULA_MAX_CONNECTIONS_PER_PEER", "1024".to_owned()),
+    ];
+    let postgres = ClusterConfig { has_redis: true, settings, ..setup::embedded(DatabaseKind::Postgres) };
     on_postgres(rng, scale, postgres, &mut report).await?;
     if scale.sqlite {
         let scale = Scale { organizations: scale.organizations / 10, entries: scale.entries / 10, ..scale };

@@ -1,10 +1,9 @@
 //! What is measured.
 
 use super::{
-    fill::Filled,
+    fill::{Filled, REFRESHER},
     scripts::{Bodies, Organizations, Scripts},
 };
-use crate::setup::OWNER;
 use insula_tests::PASSWORD;
 
 /// What wrk sends.
@@ -56,7 +55,8 @@ pub(super) const PROJECTS: &str = "/api/v1/organizations/bench-0/projects?limit=
 pub(super) fn of_insula(scripts: &Scripts<'_>, filled: &Filled) -> Vec<Work> {
     let (get, bodies) = (|path: &str| scripts.get(path), Bodies::new(&filled.project));
     let list = |list: &str| scripts.get(&format!("{ACME}/{list}"));
-    let login = format!(r#"{{"email":"{OWNER}","password":"{PASSWORD}"}}"#);
+    // Another user than the one of the other requests, because a user has a limited number of sessions.
+    let login = format!(r#"{{"email":"{REFRESHER}","password":"{PASSWORD}"}}"#);
     let log_in = || scripts.post("/api/v1/auth/login", &login);
     let new_project = |many| scripts.create("projects", bodies.project, many, "");
     let new_entry = |many| scripts.create("time-entries", bodies.entry, many, "");
