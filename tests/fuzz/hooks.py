@@ -66,6 +66,7 @@ FIELDS = {
     ("password_hash", "INVALID_FORMAT"): "PHC string or bcrypt",
     ("to", "INVALID_FORMAT"): "as `email`",
     ("to", "OUT_OF_RANGE"): "not before `from`",
+    ("seq_to", "OUT_OF_RANGE"): "not before `seq_from`",
     (None, "UNKNOWN_PROJECT"): "it is looked up",
     (None, "UNKNOWN_TASK"): "it is looked up",
     (None, "UNKNOWN_TAG"): "it is looked up",
