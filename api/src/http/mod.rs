@@ -9,10 +9,12 @@ mod idempotency_key;
 mod dry_run;
 mod bulk_error;
 mod responses;
+mod created_response;
 mod bulk;
 
 pub use bulk::{BulkResponse, Replayable};
 pub use bulk_error::BulkError;
+pub use created_response::CreatedResponse;
 pub use download::{Csv, Download, FileFormat, JsonLines, TableRow};
 pub use dry_run::{DryRun, OrDryRun};
 pub use etag::{EntityTag, IfMatch, IfNoneMatch, MemberTag};
@@ -20,14 +22,16 @@ pub use id::{Id, MemberOrMe};
 pub use idempotency_key::IdempotencyKey;
 pub use pagination::{Limit, ListPage, ListRequest, PageResponse};
 pub use responses::{
-    Accepted, AcceptedJob, CreatedResponse, JsonResponse, MultiStatus, NoContent, OrAccepted, Sentence,
-    WithCookies, WithEtag,
+    Accepted, AcceptedJob, JsonResponse, MultiStatus, NoContent, OrAccepted, Sentence, WithCookies, WithEtag,
 };
 pub(crate) use sort::sort_keys;
 pub use sort::{ListKey, ListSort};
 
 use crate::texts;
-use insula_core::base::text;
+use insula_core::base::{
+    error::{Error, ErrorCode},
+    text,
+};
 
 texts! {
     /// An e-mail address.
@@ -74,4 +78,15 @@ texts! {
     SearchTerm { length: 1..=text::SearchTerm::MAX, pattern: text::NOT_BLANK_PATTERN, example: "ada" }
     /// A position in a list, from `next_cursor` of the previous page.
     Cursor { length: 1..=1000, example: "eyJ2IjoxLCJzIjoiZ3U4Y2Zl" }
+}
+
+impl SearchTerm {
+    /// The term of the parameter `q`.
+    ///
+    /// # Errors
+    /// `VALIDATION_FAILED` for `q`.
+    pub fn parse(self) -> Result<text::SearchTerm, Error> {
+        let term = text::SearchTerm::parse(&self.0);
+        term.map_err(|fault| ErrorCode::ValidationFailed.refuse_field("q", fault))
+    }
 }

@@ -8,7 +8,6 @@ use insula_core::{
         crypto::Secret,
         error::{ErrorCode, FieldErrors},
         ids::UserId,
-        text,
     },
     identity::{
         credentials,
@@ -122,9 +121,7 @@ impl AdminUsersApi {
         /// With `true`, only deleted users who can be restored; otherwise only users who are not deleted.
         deleted: Query<Option<bool>>,
     ) -> Result<PageResponse<AdminUser>> {
-        let mut fields = FieldErrors::default();
-        let term = fields.parse_optional("q", q.0.map(|term| text::SearchTerm::parse(&term.0)));
-        fields.into_result()?;
+        let term = q.0.map(SearchTerm::parse).transpose()?;
         let filter = UserFilter {
             term,
             is_active: is_active.0,

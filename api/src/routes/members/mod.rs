@@ -6,10 +6,8 @@ use std::sync::Arc;
 
 use insula_core::{
     base::{
-        error::FieldErrors,
         ids::MemberId,
         permissions::{MembersRead, MembersRemove, MembersUpdate, Membership},
-        text,
     },
     tenancy::{
         members::{self, MemberChanges, MemberFilter, MemberKey, MembershipState},
@@ -65,9 +63,7 @@ impl MembersApi {
         /// case and accents.
         q: Query<Option<SearchTerm>>,
     ) -> Result<PageResponse<Member>> {
-        let mut fields = FieldErrors::default();
-        let term = fields.parse_optional("q", q.0.map(|term| text::SearchTerm::parse(&term.0)));
-        fields.into_result()?;
+        let term = q.0.map(SearchTerm::parse).transpose()?;
         let role = role.0.map(|role| RoleRef::parse(&role.0));
         let filter = MemberFilter { role, status: status.0.map(MembershipState::from), term };
         let sort = sort.0.unwrap_or(MemberSort::ascending(MemberKey::JoinedAt));

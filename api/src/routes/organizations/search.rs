@@ -3,11 +3,7 @@
 use std::sync::Arc;
 
 use insula_core::{
-    base::{
-        error::{ErrorCode, FieldErrors},
-        permissions::Membership,
-        text,
-    },
+    base::permissions::Membership,
     identity::users::User,
     lifecycle::search,
     tenancy::{members::Member, roles::Role},
@@ -117,10 +113,7 @@ impl SearchApi {
         /// The text to find.
         q: Query<SearchTerm>,
     ) -> Result<JsonResponse<SearchResults>> {
-        let mut fields = FieldErrors::default();
-        let term = fields.parse("q", text::SearchTerm::parse(&q.0.0));
-        fields.into_result()?;
-        let Some(term) = term else { return Err(ErrorCode::ValidationFailed.refuse().into()) };
+        let term = q.0.parse()?;
         let tx = self.0.db.begin(org.0).await?;
         Ok(JsonResponse(search::in_organization(&tx, &term).await?.into()))
     }

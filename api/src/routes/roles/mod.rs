@@ -7,10 +7,8 @@ use std::sync::Arc;
 
 use insula_core::{
     base::{
-        error::FieldErrors,
         ids::RoleId,
         permissions::{RolesCreate, RolesDelete, RolesRead, RolesUpdate},
-        text,
     },
     storage::idempotency::IdempotentBegin,
     tenancy::{
@@ -63,9 +61,7 @@ impl RolesApi {
         /// Only roles whose key or name contains this text, without regard to case and accents.
         q: Query<Option<SearchTerm>>,
     ) -> Result<PageResponse<Role>> {
-        let mut fields = FieldErrors::default();
-        let term = fields.parse_optional("q", q.0.map(|term| text::SearchTerm::parse(&term.0)));
-        fields.into_result()?;
+        let term = q.0.map(SearchTerm::parse).transpose()?;
         let sort = sort.0.unwrap_or(RoleSort::ascending(RoleKey::CreatedAt));
         let paging =
             ListRequest::new(&self.0.cursors, request, (org.0.org(), &term), (limit.0, sort, cursor.0))?;

@@ -91,9 +91,7 @@ impl TagsApi {
         /// Only tags whose name contains this text, without regard to case and accents.
         q: Query<Option<SearchTerm>>,
     ) -> Result<PageResponse<Tag>> {
-        let mut fields = FieldErrors::default();
-        let term = fields.parse_optional("q", q.0.map(|term| text::SearchTerm::parse(&term.0)));
-        fields.into_result()?;
+        let term = q.0.map(SearchTerm::parse).transpose()?;
         let sort = sort.0.unwrap_or(TagSort::ascending(TagKey::Name));
         let paging =
             ListRequest::new(&self.0.cursors, request, (org.0.org(), &term), (limit.0, sort, cursor.0))?;

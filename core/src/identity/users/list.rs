@@ -9,7 +9,7 @@ use crate::{
         pagination::{Page, PageRequest},
         text::SearchTerm,
     },
-    storage::db::{SortKey, Unscoped, contains},
+    storage::db::{SortKey, Unscoped, contains, contains_term},
 };
 
 /// A filter for accounts. `None` means no restriction.
@@ -77,7 +77,7 @@ pub(crate) async fn list(
 /// Returns the condition for users whose e-mail address, username or name contains the term.
 pub(crate) fn matches_search(term: &SearchTerm) -> Condition {
     Condition::any()
-        .add(contains(Column::SearchKey, &term.search_key()))
+        .add(contains_term(Column::SearchKey, term))
         // A program of an earlier version writes no search key.
         .add(contains(Column::EmailCanonical, term.key()))
         .add(contains(Column::UsernameCanonical, term.key()))

@@ -5,8 +5,15 @@ use sea_orm::{
     sea_query::{Expr, LikeExpr},
 };
 
+use crate::base::text::SearchTerm;
+
 /// Escapes the next character of a pattern. Not `\`, which the databases interpret differently.
 const ESCAPE: char = '!';
+
+/// Is `term` in the search key in `column`?
+pub(crate) fn contains_term(column: impl ColumnTrait, term: &SearchTerm) -> Expr {
+    contains(column, &term.search_key())
+}
 
 /// Does the text in `column` contain `part`? Both must be canonical forms, because the databases treat case
 /// differently.

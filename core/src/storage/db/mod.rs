@@ -44,7 +44,7 @@ pub use global_tx::{GlobalQuery, GlobalTx, Unscoped};
 pub use health::DatabaseTrouble;
 pub use inspection::DatabaseFacts;
 pub use keyset::SortKey;
-pub(crate) use like::contains;
+pub(crate) use like::{contains, contains_term};
 pub use login_check::ExcessiveLogin;
 pub use org_tx::OrgTx;
 use pools::Pools;

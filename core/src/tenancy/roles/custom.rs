@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, sea_query::Expr};
+use sea_orm::{ActiveValue::Set, ColumnTrait, Condition};
 use serde_json::{Value, json};
 
 use super::{Column, Entity, Role, entity::ActiveModel, grants, role_permissions, search_key};
@@ -21,7 +21,7 @@ use crate::{
     },
     storage::{
         audit::{Action, EventDetails},
-        db::{ExpectedVersion, OrgTx, SortKey, TenantTable, contains},
+        db::{ExpectedVersion, OrgTx, SortKey, TenantTable, contains_term},
     },
     tenancy::organizations,
 };
@@ -107,7 +107,7 @@ pub async fn list(
     term: Option<SearchTerm>,
     request: PageRequest<RoleKey>,
 ) -> Result<Page<RoleWithPermissions>> {
-    let named = term.as_ref().map(matches);
+    let named = term.as_ref().map(|term| contains_term(Column::SearchKey, term));
     let page = tx.find::<Entity>().filter(Condition::all().add_option(named)).page(request).await?;
     Ok(Page { data: with_permissions(tx, page.data).await?, next: page.next })
 }
@@ -118,11 +118,7 @@ pub(crate) async fn search<P: RequiredPermission>(
     term: &SearchTerm,
     limit: u64,
 ) -> Result<Vec<Role>> {
-    tx.find::<Entity>().filter(matches(term)).first(Column::NameKey, limit).await
-}
-
-fn matches(term: &SearchTerm) -> Expr {
-    contains(Column::SearchKey, &term.search_key())
+    tx.find::<Entity>().filter(contains_term(Column::SearchKey, term)).first(Column::NameKey, limit).await
 }
 
 /// Returns one role.

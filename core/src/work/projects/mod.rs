@@ -15,7 +15,7 @@ mod access;
 
 use std::ops::RangeInclusive;
 
-use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, sea_query::Expr};
+use sea_orm::{ActiveValue::Set, ColumnTrait, Condition};
 use serde_json::{Value, json};
 
 pub(crate) use access::{hidden, visible};
@@ -40,7 +40,7 @@ use crate::{
     },
     storage::{
         audit::{Action, EventDetails},
-        db::{ExpectedVersion, OrgTx, ScopedQuery, SortKey, TenantTable, contains},
+        db::{ExpectedVersion, OrgTx, ScopedQuery, SortKey, TenantTable, contains_term},
     },
     tenancy::members,
 };
@@ -146,7 +146,7 @@ pub async fn list(
         tx.find::<Entity>()
     };
     let projects = projects.filter(visible(tx)).filter_some(Column::CodeKey, code);
-    let term = filter.term.as_ref().map(matches);
+    let term = filter.term.as_ref().map(|term| contains_term(Column::SearchKey, term));
     projects.filter(Condition::all().add_option(archived).add_option(term)).page(listing).await
 }
 
@@ -156,11 +156,11 @@ pub(crate) async fn search<P: RequiredPermission>(
     term: &SearchTerm,
     limit: u64,
 ) -> Result<Vec<Project>> {
-    tx.find::<Entity>().filter(visible(tx)).filter(matches(term)).first(Column::CodeKey, limit).await
-}
-
-fn matches(term: &SearchTerm) -> Expr {
-    contains(Column::SearchKey, &term.search_key())
+    tx.find::<Entity>()
+        .filter(visible(tx))
+        .filter(contains_term(Column::SearchKey, term))
+        .first(Column::CodeKey, limit)
+        .await
 }
 
 /// Gets one project.

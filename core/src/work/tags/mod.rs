@@ -7,7 +7,7 @@ pub(crate) mod entity;
 
 use std::collections::HashSet;
 
-use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, sea_query::Expr};
+use sea_orm::{ActiveValue::Set, ColumnTrait, Condition};
 use serde_json::{Value, json};
 
 use entity::ActiveModel;
@@ -25,7 +25,7 @@ use crate::{
     },
     storage::{
         audit::{Action, EventDetails},
-        db::{ExpectedVersion, OrgTx, SortKey, TenantTable, contains},
+        db::{ExpectedVersion, OrgTx, SortKey, TenantTable, contains_term},
     },
 };
 
@@ -63,7 +63,7 @@ pub async fn list(
     term: Option<SearchTerm>,
     listing: PageRequest<TagKey>,
 ) -> Result<Page<Tag>> {
-    let named = term.as_ref().map(matches);
+    let named = term.as_ref().map(|term| contains_term(Column::SearchKey, term));
     tx.find::<Entity>().filter(Condition::all().add_option(named)).page(listing).await
 }
 
@@ -73,11 +73,7 @@ pub(crate) async fn search<P: RequiredPermission>(
     term: &SearchTerm,
     limit: u64,
 ) -> Result<Vec<Tag>> {
-    tx.find::<Entity>().filter(matches(term)).first(Column::NameKey, limit).await
-}
-
-fn matches(term: &SearchTerm) -> Expr {
-    contains(Column::SearchKey, &term.search_key())
+    tx.find::<Entity>().filter(contains_term(Column::SearchKey, term)).first(Column::NameKey, limit).await
 }
 
 /// Checks that a tag exists, with any permission on tags.

@@ -1,7 +1,7 @@
 //! List and get tasks.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ColumnTrait, Condition, sea_query::Expr};
+use sea_orm::{ColumnTrait, Condition};
 
 use super::{
     Column, Entity, Priority, Task, TaskStatus, TaskWithTags, access::visible_with_deleted_projects,
@@ -15,7 +15,7 @@ use crate::{
         permissions::{Permission, RequiredPermission, TasksRead},
         text::SearchTerm,
     },
-    storage::db::{OrgTx, SortKey, contains},
+    storage::db::{OrgTx, SortKey, contains_term},
     tenancy::members::{self, MemberRef},
 };
 
@@ -83,7 +83,7 @@ pub async fn list(
 ) -> Result<Page<TaskWithTags>> {
     let assignee = filter.assignee.map(|member| member.member(tx)).transpose()?;
     let condition = Condition::all()
-        .add_option(filter.term.as_ref().map(matches))
+        .add_option(filter.term.as_ref().map(|term| contains_term(Column::SearchKey, term)))
         .add_option(filter.statuses.map(|statuses| Column::Status.is_in(statuses)))
         .add_option(filter.priority.map(|priority| Column::Priority.eq(priority)))
         .add_option(filter.due_after.map(|instant| Column::DueAt.gte(truncate_to_microseconds(instant))))
@@ -115,12 +115,8 @@ pub(crate) async fn search<P: RequiredPermission>(
     limit: u64,
 ) -> Result<Vec<Task>> {
     let sort = Sort { key: TaskKey::UpdatedAt, descending: true };
-    let tasks = tx.find::<Entity>().filter(visible(tx)).filter(matches(term));
+    let tasks = tx.find::<Entity>().filter(visible(tx)).filter(contains_term(Column::SearchKey, term));
     Ok(tasks.page(PageRequest { sort, limit, after: None }).await?.data)
-}
-
-fn matches(term: &SearchTerm) -> Expr {
-    contains(Column::SearchKey, &term.search_key())
 }
 
 /// Gets one task.

@@ -8,10 +8,9 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use insula_core::{
     base::{
-        error::{Error, FieldErrors},
+        error::Error,
         ids::{ProjectId, TagId, TaskId},
         permissions::{TasksCreate, TasksDelete, TasksRead, TasksUpdate},
-        text,
     },
     storage::idempotency::IdempotentBegin,
     work::tasks::{self, NewTask, TaskChanges, TaskFilter, TaskKey},
@@ -73,9 +72,7 @@ impl TasksApi {
         deleted: Query<Option<bool>>,
     ) -> Result<PageResponse<Task>, WithConflict> {
         let statuses = status.0.map(|statuses| statuses.into_iter().map(Into::into).collect());
-        let mut fields = FieldErrors::default();
-        let term = fields.parse_optional("q", q.0.map(|term| text::SearchTerm::parse(&term.0)));
-        fields.into_result()?;
+        let term = q.0.map(SearchTerm::parse).transpose()?;
         let filter = TaskFilter {
             term,
             project: project_id.0.map(|id| ProjectId(id.0)),
