@@ -95,7 +95,7 @@ impl Branding {
     }
 
     /// The page of the web console with the logo and the accent colour.
-    pub(crate) fn dress(&self, page: &str) -> String {
+    pub(crate) fn console_page(&self, page: &str) -> String {
         let mut page = page.to_owned();
         if let Some(logo) = &self.logo {
             page = page.replace("href=\"/favicon.svg\"", &format!("href=\"{}\"", logo.path));

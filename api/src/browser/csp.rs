@@ -88,7 +88,7 @@ impl Policy {
     }
 
     /// The value of `Cross-Origin-Resource-Policy` (Fetch, §3.6).
-    pub fn readers(self) -> &'static str {
+    pub fn resource_policy(self) -> &'static str {
         match self {
             Self::Image => "cross-origin",
             _ => "same-origin",

@@ -59,7 +59,7 @@ impl Headers {
         for (name, value) in [
             (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
             (header::REFERRER_POLICY, "no-referrer"),
-            (RESOURCE_POLICY, policy.readers()),
+            (RESOURCE_POLICY, policy.resource_policy()),
             (X_INSULA_VERSION, VERSION),
         ] {
             headers.insert(name, HeaderValue::from_static(value));

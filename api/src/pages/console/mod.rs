@@ -55,24 +55,27 @@ const FILES: [&str; 2] = ["/theme.js", "/favicon.svg"];
 /// The names of files in `/assets` contain a hash of their content.
 const FOREVER: &str = "public, max-age=31536000, immutable";
 
-/// A file, as it is served.
-struct Content {
+/// The content of a file, as it is served.
+#[derive(Clone)]
+struct FileContent {
     bytes: Bytes,
     hash: [u8; 32],
 }
 
-impl Content {
-    fn of(name: &str, branding: &Branding) -> Option<Self> {
+impl FileContent {
+    fn built(name: &str) -> Option<Self> {
         let file = Built::get(name)?;
         let hash = file.metadata.sha256_hash();
         let bytes = match file.data {
             std::borrow::Cow::Borrowed(data) => Bytes::from_static(data),
             std::borrow::Cow::Owned(data) => data.into(),
         };
-        if name != PAGE {
-            return Some(Self { bytes, hash });
-        }
-        let page = branding.dress(&String::from_utf8_lossy(&bytes));
+        Some(Self { bytes, hash })
+    }
+
+    /// The page, with the logo and the accent colour of the operator.
+    fn page(branding: &Branding) -> Option<Self> {
+        let page = branding.console_page(&String::from_utf8_lossy(&Self::built(PAGE)?.bytes));
         Some(Self { hash: Sha256::digest(&page).into(), bytes: page.into() })
     }
 }
@@ -92,29 +95,29 @@ pub(super) fn font(is_served: bool) -> String {
 }
 
 /// Adds the console to `outside`.
-pub(super) fn add_routes(outside: Route, branding: &Arc<Branding>) -> Route {
-    let compressed = Arc::new(Compressed { branding: Arc::clone(branding), files: Mutex::default() });
+pub(super) fn add_routes(outside: Route, branding: &Branding) -> Route {
+    let console = Arc::new(ConsoleFiles { page: FileContent::page(branding), compressed: Mutex::default() });
     let route = PAGES.into_iter().fold(outside, |route, path| {
-        route.at(path, get(file(&compressed, |_| Some(PAGE.to_owned()), "no-cache")))
+        route.at(path, get(file(&console, |_| Some(PAGE.to_owned()), "no-cache")))
     });
     let route = FILES.into_iter().fold(route, |route, path| {
-        route.at(path, get(file(&compressed, |path| path.strip_prefix('/').map(str::to_owned), "no-cache")))
+        route.at(path, get(file(&console, |path| path.strip_prefix('/').map(str::to_owned), "no-cache")))
     });
     let asset =
         |path: &str| path.strip_prefix('/').filter(|name| name.starts_with("assets/")).map(str::to_owned);
-    route.at("/assets/*rest", get(file(&compressed, asset, FOREVER)))
+    route.at("/assets/*rest", get(file(&console, asset, FOREVER)))
 }
 
 /// Serves the file that `name` finds for a path.
 fn file(
-    compressed: &Arc<Compressed>,
+    console: &Arc<ConsoleFiles>,
     name: fn(&str) -> Option<String>,
     caching: &'static str,
 ) -> impl Endpoint<Output = Response> + use<> {
-    let compressed = Arc::clone(compressed);
+    let console = Arc::clone(console);
     make(move |request: Request| {
-        let (compressed, name) = (Arc::clone(&compressed), name(request.uri().path()));
-        async move { respond(&request, name, caching, &compressed).await }
+        let (console, name) = (Arc::clone(&console), name(request.uri().path()));
+        async move { respond(&request, name, caching, &console).await }
     })
 }
 
@@ -124,11 +127,10 @@ async fn respond(
     request: &Request,
     name: Option<String>,
     caching: &'static str,
-    compressed: &Compressed,
+    console: &ConsoleFiles,
 ) -> poem::Result<Response> {
     let name = name.ok_or(NotFoundError)?;
-    let (file, kind) =
-        Content::of(&name, &compressed.branding).zip(media_type(&name)).ok_or(NotFoundError)?;
+    let (file, kind) = console.get(&name).zip(media_type(&name)).ok_or(NotFoundError)?;
     let accept = request.header(header::ACCEPT_ENCODING).unwrap_or_default();
     let encoding = if is_compressible(kind) { Encoding::choose(accept) } else { None };
     let tag = tag(&file, encoding);
@@ -147,14 +149,14 @@ async fn respond(
     match encoding {
         None => Ok(response.body(file.bytes)),
         Some(encoding) => {
-            let body = compressed.get(file, encoding).await?;
+            let body = console.compress(file, encoding).await?;
             Ok(response.header(header::CONTENT_ENCODING, encoding.name()).body(body))
         }
     }
 }
 
 /// The entity tag: the hash of the file and its coding, because each representation needs its own (RFC 9110 §8.8.3.3).
-fn tag(file: &Content, encoding: Option<Encoding>) -> String {
+fn tag(file: &FileContent, encoding: Option<Encoding>) -> String {
     let suffix = encoding.map(|encoding| format!("-{}", encoding.name())).unwrap_or_default();
     format!("\"{}{suffix}\"", hex(&file.hash[..16]))
 }
@@ -175,20 +177,25 @@ fn is_compressible(media_type: &str) -> bool {
     media_type != "font/woff2"
 }
 
-/// Compressed files, each made once, at its first request.
-struct Compressed {
-    branding: Arc<Branding>,
-    files: Mutex<HashMap<Version, Arc<OnceCell<Bytes>>>>,
+/// The files of the console.
+struct ConsoleFiles {
+    page: Option<FileContent>,
+    /// Compressed files, each made once, at its first request.
+    compressed: Mutex<HashMap<Version, Arc<OnceCell<Bytes>>>>,
 }
 
 /// A hash of a file, and a coding.
 type Version = ([u8; 32], Encoding);
 
-impl Compressed {
+impl ConsoleFiles {
+    fn get(&self, name: &str) -> Option<FileContent> {
+        if name == PAGE { self.page.clone() } else { FileContent::built(name) }
+    }
+
     /// Returns `file` in `encoding`. Concurrent requests wait for the first one.
-    async fn get(&self, file: Content, encoding: Encoding) -> poem::Result<Bytes> {
+    async fn compress(&self, file: FileContent, encoding: Encoding) -> poem::Result<Bytes> {
         let cell = {
-            let mut cells = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut cells = self.compressed.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(cells.entry((file.hash, encoding)).or_default())
         };
         let made = cell.get_or_try_init(|| async {
