@@ -11,7 +11,10 @@ use poem_openapi::{
 };
 use serde::Serialize;
 
-use super::responses::{JSON, bytes, mark_replay, replay_header};
+use super::{
+    created_response::{mark_replay, replay_header},
+    responses::{JSON, bytes},
+};
 
 /// 207 (RFC 4918 §13) with a result per item. It is stored and returned again for a retry with the same
 /// idempotency key.

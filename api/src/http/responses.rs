@@ -1,8 +1,8 @@
 //! Responses: serialized by serde directly to bytes, documented by poem-openapi.
 
-use std::{fmt, marker::PhantomData};
+use std::fmt;
 
-use insula_core::{base::error::Error, storage::idempotency};
+use insula_core::base::error::Error;
 use poem::{
     IntoResponse, Response,
     http::{HeaderValue, StatusCode, header},
@@ -37,14 +37,6 @@ impl<T, Tag: fmt::Display> WithEtag<T, Tag> {
             false => Self::Present(tag, body()),
         }
     }
-}
-
-/// 201 with `Location`, `ETag` and a body. It is stored and returned again for a retry with the same
-/// idempotency key.
-pub struct CreatedResponse<T> {
-    stored: idempotency::StoredResponse,
-    is_replay: bool,
-    body: PhantomData<fn() -> T>,
 }
 
 /// 204 without a body.
@@ -102,34 +94,6 @@ fn json<T: Serialize>(body: &T) -> Response {
     }
 }
 
-impl<T: Serialize> CreatedResponse<T> {
-    /// The response for something new at `location`.
-    ///
-    /// # Errors
-    /// Only when the body cannot be serialized.
-    pub fn created(location: String, tag: EntityTag, body: &T) -> Result<Self, Error> {
-        let stored = idempotency::StoredResponse {
-            status: StatusCode::CREATED.as_u16(),
-            location: Some(location),
-            etag: Some(tag.to_string()),
-            body: bytes(body)?,
-        };
-        Ok(Self { stored, is_replay: false, body: PhantomData })
-    }
-}
-
-impl<T> CreatedResponse<T> {
-    /// The stored response of an earlier request.
-    pub fn again(stored: idempotency::StoredResponse) -> Self {
-        Self { stored, is_replay: true, body: PhantomData }
-    }
-
-    /// The response to store.
-    pub fn stored(&self) -> &idempotency::StoredResponse {
-        &self.stored
-    }
-}
-
 impl<T: Serialize + Send> IntoResponse for JsonResponse<T> {
     fn into_response(self) -> Response {
         json(&self.0)
@@ -159,23 +123,6 @@ impl<T: Serialize + Send, Tag: fmt::Display + Send> IntoResponse for WithEtag<T,
             Self::Present(tag, body) => (tag, json(&body)),
         };
         response.headers_mut().insert(header::ETAG, etag::header(&tag));
-        response
-    }
-}
-
-impl<T: Send> IntoResponse for CreatedResponse<T> {
-    fn into_response(self) -> Response {
-        let idempotency::StoredResponse { status, location, etag, body } = self.stored;
-        let mut response = Response::builder()
-            .status(StatusCode::from_u16(status).unwrap_or(StatusCode::CREATED))
-            .content_type(JSON)
-            .body(body);
-        for (name, value) in [(header::LOCATION, location), (header::ETAG, etag)] {
-            if let Some(Ok(value)) = value.map(|value| HeaderValue::from_str(&value)) {
-                response.headers_mut().insert(name, value);
-            }
-        }
-        mark_replay(&mut response, self.is_replay);
         response
     }
 }
@@ -211,21 +158,7 @@ impl<R: IntoResponse> IntoResponse for WithCookies<R> {
     }
 }
 
-/// Tells clients that the response is the stored one of an earlier request with the same idempotency key.
-pub(super) fn mark_replay(response: &mut Response, is_replay: bool) {
-    if is_replay {
-        response.headers_mut().insert("idempotency-replayed", HeaderValue::from_static("true"));
-    }
-}
-
-/// The header of a response that is stored for retries.
-pub(super) fn replay_header() -> MetaHeader {
-    let description =
-        "`true` if this is the stored response of an earlier request with the same `Idempotency-Key`.";
-    MetaHeader { required: false, ..text_header("Idempotency-Replayed", description) }
-}
-
-fn text_header(name: &str, description: &str) -> MetaHeader {
+pub(super) fn text_header(name: &str, description: &str) -> MetaHeader {
     MetaHeader {
         name: name.to_owned(),
         description: Some(description.to_owned()),
@@ -235,7 +168,7 @@ fn text_header(name: &str, description: &str) -> MetaHeader {
     }
 }
 
-fn response<T: Type>(
+pub(super) fn response<T: Type>(
     status: StatusCode,
     description: &'static str,
     headers: Vec<MetaHeader>,
@@ -291,21 +224,6 @@ impl<T: Type + Serialize, Tag: fmt::Display + Send> ApiResponse for WithEtag<T, 
             StatusCode::OK,
             "OK",
             vec![text_header("ETag", "Version of the resource. Send it as `If-Match` when you change it.")],
-        )
-    }
-
-    fn register(registry: &mut Registry) {
-        T::register(registry);
-    }
-}
-
-impl<T: Type + Serialize> ApiResponse for CreatedResponse<T> {
-    fn meta() -> MetaResponses {
-        let location = text_header("Location", "Path of the new resource.");
-        response::<T>(
-            StatusCode::CREATED,
-            "Created",
-            vec![location, text_header("ETag", "Version of the new resource."), replay_header()],
         )
     }
 

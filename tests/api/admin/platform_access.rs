@@ -8,7 +8,7 @@ use insula_tests::{
 };
 use serde_json::{Value, json};
 
-use crate::security::isolation::NOTHING;
+use crate::security::isolation::{NOTHING, inside};
 
 const HEADER: &str = "x-platform-access";
 const REASON: &str = "Ticket 4711: Störung";
@@ -23,15 +23,6 @@ async fn acme() -> (OrgWithOwner, Client, Client, TestDatabase) {
 async fn with_superuser(acme: OrgWithOwner) -> (OrgWithOwner, Client, Client, TestDatabase) {
     let (superuser, ada, database) = (acme.superuser().await, acme.owner.clone(), acme.database().await);
     (acme, superuser, ada, database)
-}
-
-/// The operations inside of an organization.
-async fn inside(server: &Server) -> Vec<Operation> {
-    let document = server.client().get("/api/v1/openapi.json").await.expect(200);
-    let all = Operation::all(&document).into_iter();
-    let inside: Vec<_> = all.filter(|operation| operation.path.contains("{org}")).collect();
-    assert!(inside.len() >= 8);
-    inside
 }
 
 fn path(operation: &Operation, org: &str) -> String {

@@ -5,5 +5,6 @@ mod chain;
 mod events;
 mod exports;
 mod log;
+mod refusal_events;
 mod refusal_log;
 mod tampering;

@@ -1,9 +1,10 @@
 //! Refused requests are recorded: those of a member in the organization's log, those of other users and failed logins in
 //! the platform's. Repeated ones are counted.
 
-use insula_tests::{Browser, Client, DemoFixture, PASSWORD, Server, TestDatabase};
-use serde_json::{Value, json};
+use insula_tests::{Browser, Client, DemoFixture, PASSWORD, Server};
+use serde_json::json;
 
+use super::refusal_events::{Event, all, counts, denied, events, of_nobody, refused};
 use crate::members::membership;
 
 const ACME: &str = "/api/v1/organizations/acme";
@@ -12,93 +13,6 @@ const LOG_IN: &str = "/api/v1/auth/login";
 
 /// An address without an account.
 const TYPED: &str = "Nobody.Knows@example.com";
-
-/// An event in the logs: log, action, actor, session, resource, details, IP address and name.
-#[derive(Debug, PartialEq)]
-struct Event {
-    log: String,
-    what: String,
-    actor: String,
-    is_by_session: bool,
-    of: String,
-    details: Value,
-    address: String,
-    label: String,
-}
-
-/// Of the request that is called so.
-async fn events(database: &TestDatabase, request: &str) -> Vec<Event> {
-    found(database, &format!("e.request_id = '{request}'")).await
-}
-
-/// Of those that were counted.
-async fn counts(database: &TestDatabase) -> Vec<Event> {
-    found(database, "e.details LIKE '%\"repeated\"%'").await
-}
-
-async fn found(database: &TestDatabase, condition: &str) -> Vec<Event> {
-    let session = database.hex("e.session_id");
-    let rows = database
-        .texts(&format!(
-            "SELECT coalesce(o.slug, CASE WHEN {} = '{}' THEN 'PLATFORM' ELSE '?' END) || '|' || e.action || ' '
-             || e.outcome || '|' || e.actor_kind || coalesce(' ' || u.email, '') || '|' || {session} || '|'
-             || coalesce(e.resource_id, '') || '|' || e.details || '|' || coalesce(p.ip, '') || '|'
-             || coalesce(p.label, '')
-             FROM audit_events e LEFT JOIN organizations o ON o.id = e.organization_id
-             LEFT JOIN users u ON u.id = e.actor_id LEFT JOIN audit_personal p ON p.id = e.id
-             WHERE {condition} AND e.action IN ('access.denied', 'session.refused') ORDER BY e.occurred_at, e.id",
-            database.hex("e.organization_id"),
-            "0".repeat(32),
-        ))
-        .await;
-    let event = |row: String| {
-        let mut parts = row.split('|').map(str::to_owned);
-        let mut next = || parts.next().unwrap();
-        Event {
-            log: next(),
-            what: next(),
-            actor: next(),
-            is_by_session: !next().is_empty(),
-            of: next(),
-            details: serde_json::from_str(&next()).unwrap(),
-            address: next(),
-            label: next(),
-        }
-    };
-    rows.into_iter().map(event).collect()
-}
-
-async fn all(database: &TestDatabase) -> usize {
-    found(database, "1 = 1").await.len()
-}
-
-/// That this user was refused, who is logged in.
-fn denied(log: &str, email: &str, operation: &str, facts: Value) -> Event {
-    let mut facts = facts;
-    facts["operation"] = json!(operation);
-    Event {
-        log: log.to_owned(),
-        what: "access.denied denied".to_owned(),
-        actor: format!("user {email}"),
-        is_by_session: true,
-        of: operation.to_owned(),
-        details: json!({ "after": facts }),
-        address: "127.0.0.1".to_owned(),
-        label: email.to_owned(),
-    }
-}
-
-/// The same without credentials.
-fn of_nobody(event: Event) -> Event {
-    Event { actor: "anonymous".to_owned(), is_by_session: false, label: String::new(), ..event }
-}
-
-/// A failed login.
-fn refused(code: &str, account: &str) -> Event {
-    let event = of_nobody(denied("PLATFORM", "", "", json!({})));
-    let (what, of) = ("session.refused failure".to_owned(), account.to_owned());
-    Event { what, of, details: json!({ "after": { "code": code } }), ..event }
-}
 
 fn named(client: &Client, request: &str) -> Client {
     client.with("x-request-id", request)

@@ -5,6 +5,7 @@ mod folder;
 mod circuit_breaker;
 mod templates;
 mod test_email;
+mod transport;
 
 use std::{
     sync::Arc,
@@ -16,7 +17,6 @@ use rate_limit::EmailRateLimit;
 use chrono::{DateTime, Utc};
 pub(crate) use circuit_breaker::BreakerPermit;
 use circuit_breaker::CircuitBreaker;
-use folder::Folder;
 use insula_core::{
     base::{clock::Clock, ids::JobId, text::error_line, trace_context::TraceContext},
     identity::one_time_tokens::EmailTokens,
@@ -36,8 +36,9 @@ pub use templates::mail_languages;
 use templates::{EmailBranding, Templates};
 pub use test_email::TestEmailError;
 use test_email::hint;
+use transport::Transport;
 
-use crate::smtp::{self, DeliveryFailure, RenderedEmail, ReportStep, Sender, ServerState, Smtp, Stage};
+use crate::smtp::{self, DeliveryFailure, RenderedEmail, ReportStep, Sender, ServerState, Stage};
 
 /// The error without a transport.
 const NOT_CONFIGURED: &str = "no e-mail is configured: set INSULA_SMTP_URL or INSULA_MAIL_FOLDER";
@@ -80,14 +81,6 @@ pub(crate) enum Delivery {
     },
 }
 
-/// Where e-mails go.
-enum Transport {
-    Smtp(Box<Smtp>),
-    Folder(Folder),
-    Memory(DevInbox),
-    Disabled,
-}
-
 impl Mailer {
     /// Reads the settings and checks all templates. Makes no connection, so an unreachable mail server does not prevent
     /// a start. Links start with `public_url`. `memory` stores e-mails if no transport is configured. `limits` limits
@@ -120,22 +113,7 @@ impl Mailer {
         let accent = config.accent_color.map_or(ACCENT.to_owned(), |accent| accent.light.accent.to_string());
         let branding = EmailBranding { product, home: public_url.clone(), abuse, logo, accent };
         let templates = Templates::open(config.mail_templates.as_deref(), branding).map_err(ConfigError)?;
-        let transport = match (&config.smtp_url, &config.mail_folder, memory) {
-            (Some(server), ..) => {
-                let smtp = Smtp::new(server, config.mail_helo.as_ref().or(mail_domain), config);
-                Transport::Smtp(Box::new(
-                    smtp.map_err(|error| config_error(format!("INSULA_SMTP_URL: {error}")))?,
-                ))
-            }
-            (None, Some(folder), _) => {
-                let folder = Folder::open(folder);
-                Transport::Folder(
-                    folder.map_err(|error| config_error(format!("INSULA_MAIL_FOLDER: {error}")))?,
-                )
-            }
-            (None, None, Some(mailbox)) if !config.is_production() => Transport::Memory(mailbox),
-            (None, None, _) => Transport::Disabled,
-        };
+        let transport = Transport::open(config, mail_domain, memory)?;
         let rate_limit = EmailRateLimit(limits);
         Ok(Self(Arc::new(Inner {
             mail,
