@@ -79,8 +79,8 @@ impl Report {
     fn markdown(&self) -> String {
         let Scale { organizations, entries, seconds, rounds, .. } = self.scale;
         let mut text = format!(
-            "{}. {} at the beginning, {} at the end. {entries} time entries in {organizations} organizations. \
-             {rounds} rounds of {seconds} s.\n\n### PostgreSQL with Redis\n\n",
+            "Machine: {}; {} at the beginning, {} at the end. Data: {entries} time entries in {organizations} \
+             organizations. Rounds of {seconds} s: {rounds}.\n\n### PostgreSQL with Redis\n\n",
             machine(),
             self.load,
             load()
