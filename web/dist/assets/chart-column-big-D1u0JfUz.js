@@ -1,1 +1,0 @@
-import{D as e}from"./index-KRy9bpJm.js";var t=e({name:`chart-column-big`,size:24,node:[[`path`,{d:`M3 3v16a2 2 0 0 0 2 2h16`,key:`c24i48`}],[`rect`,{x:`15`,y:`5`,width:`4`,height:`12`,rx:`1`,key:`q8uenq`}],[`rect`,{x:`7`,y:`8`,width:`4`,height:`9`,rx:`1`,key:`sr5ea`}]],aliases:[`bar-chart-big`]});export{t};
